@@ -107,7 +107,7 @@ impl Decimal {
         // The largest: 10^22 × 10^3 is far below 2^128.
         let scaled = self.0 * 10u128.pow(u32::from(currency.digits));
         let minor = (scaled + ONE / 2) / ONE;
-        Some((in_range(minor)?, scaled % ONE != 0))
+        Some((in_range(minor)?, !scaled.is_multiple_of(ONE)))
     }
 
     /// This amount in another currency, of which one unit costs `1 / rate`.
@@ -117,7 +117,7 @@ impl Decimal {
         let scaled = self.0.checked_mul(rate.0)?.checked_mul(10u128.pow(u32::from(to.digits)))?;
         let unit = ONE * ONE;
         let minor = scaled.checked_add(unit / 2)? / unit;
-        Some((in_range(minor)?, scaled % unit != 0))
+        Some((in_range(minor)?, !scaled.is_multiple_of(unit)))
     }
 
     /// The shortest way to write the number; equal numbers are written equally.
