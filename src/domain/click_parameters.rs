@@ -161,7 +161,8 @@ impl<'a> ClickParameters<'a> {
 
 /// Takes a number from 1; zero and what is no number of 32 bits are invalid.
 fn take_id(place: &mut Option<u32>, value: &str) -> Outcome {
-    let id = if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None };
+    let id =
+        if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None };
     match (*place, id) {
         (_, None | Some(0)) => Outcome::Invalid,
         (Some(first), Some(id)) if first != id => Outcome::Repeated,

@@ -25,9 +25,7 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
                 decoded.push(b' ');
                 rest
             }
-            [b'%', high, low, rest @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 decoded.push(hex_digit(*high) << 4 | hex_digit(*low));
                 rest
             }
@@ -93,10 +91,7 @@ pub fn encode_unless(out: &mut String, text: &str, keep: impl Fn(u8) -> bool) {
 /// that end an attribute or a macro, and the backslash, which browsers take for a slash.
 pub fn is_address_byte(byte: u8) -> bool {
     byte.is_ascii_graphic()
-        && !matches!(
-            byte,
-            b'"' | b'\'' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
-        )
+        && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 #[cfg(test)]

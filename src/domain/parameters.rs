@@ -110,8 +110,7 @@ pub fn is_placeholder(value: &str) -> bool {
 
 /// Whether the text within brackets can be one macro: `{a}` is one, `{a} and {b}` is prose.
 fn is_macro_name(inner: &str, open: char, close: char) -> bool {
-    let inner =
-        inner.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or(inner);
+    let inner = inner.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or(inner);
     !inner.contains([open, close])
 }
 
@@ -270,10 +269,7 @@ fn form_fields(text: &str) -> Result<Vec<Field<'_>>, Refusal> {
 }
 
 /// The fields of a body, read by its content type.
-fn body_fields<'a>(
-    content_type: Option<&str>,
-    body: &'a [u8],
-) -> Result<Vec<Field<'a>>, Refusal> {
+fn body_fields<'a>(content_type: Option<&str>, body: &'a [u8]) -> Result<Vec<Field<'a>>, Refusal> {
     let format = Format::of(content_type.unwrap_or_default());
     if body.trim_ascii().is_empty() {
         return Ok(Vec::new());
@@ -327,8 +323,19 @@ fn is_unreadable(subtype: &str) -> bool {
     subtype.ends_with("+xml")
         || matches!(
             subtype,
-            "xml" | "html" | "csv" | "pdf" | "zip" | "gzip" | "msgpack" | "x-msgpack" | "protobuf"
-                | "x-protobuf" | "cbor" | "yaml" | "x-yaml"
+            "xml"
+                | "html"
+                | "csv"
+                | "pdf"
+                | "zip"
+                | "gzip"
+                | "msgpack"
+                | "x-msgpack"
+                | "protobuf"
+                | "x-protobuf"
+                | "cbor"
+                | "yaml"
+                | "x-yaml"
         )
 }
 
@@ -406,9 +413,8 @@ fn check_known(canonical: &str, wire: &str, field: &Field<'_>) -> Result<(), Ref
             ),
         ));
     }
-    let is_control = |c: char| {
-        c.is_control() && !(is_prose(canonical) && matches!(c, '\t' | '\n' | '\r'))
-    };
+    let is_control =
+        |c: char| c.is_control() && !(is_prose(canonical) && matches!(c, '\t' | '\n' | '\r'));
     if field.value.contains(is_control) {
         return Err(Refusal::of(
             Reason::InvalidParameter,
@@ -421,8 +427,9 @@ fn check_known(canonical: &str, wire: &str, field: &Field<'_>) -> Result<(), Ref
 
 /// Whether people write this parameter, so that it may have more than one line.
 fn is_prose(canonical: &str) -> bool {
-    canonical == "comment" || canonical.ends_with("reason") || canonical.starts_with("custom")
-        && canonical != "customer_id"
+    canonical == "comment"
+        || canonical.ends_with("reason")
+        || canonical.starts_with("custom") && canonical != "customer_id"
 }
 
 /// Names that make a request to `/` a postback (wire.md 1).
