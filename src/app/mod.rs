@@ -3,4 +3,7 @@
 //! Sequence and repeatability live here. Not here: decisions (`domain/`), SQL (`store/`), status
 //! codes (`http/`), the platform (`edge/`).
 
+pub mod access;
+pub mod catalog;
+pub mod ports;
 pub mod settings;

@@ -3,5 +3,6 @@
 //! A handler reads the request, calls one function of `app/` and writes the response. Not here:
 //! decisions, SQL, the platform's request and response types (`edge/` packs and unpacks those).
 
+pub mod api;
 pub mod request;
 pub mod response;

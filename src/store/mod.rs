@@ -5,6 +5,7 @@
 //! same migrations and the same conversions as the Worker. Not here: decisions; SQL guards what
 //! `domain/` decided, it never chooses.
 
+mod catalog;
 pub mod executor;
 
 pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
