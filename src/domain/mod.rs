@@ -17,3 +17,8 @@ pub mod time;
 pub mod verdict;
 pub mod visit;
 pub mod web_address;
+pub mod configuration;
+pub mod permission;
+pub mod postback;
+pub mod conversion;
+pub mod judgement;
