@@ -8,6 +8,7 @@
 pub mod click_id;
 pub mod click_parameters;
 pub mod cookie;
+pub mod encoding;
 pub mod money;
 pub mod namespace;
 pub mod network;
