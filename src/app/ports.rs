@@ -47,7 +47,7 @@ pub enum Commit {
     /// Everything is written.
     Done,
     /// An assumption was wrong and nothing is written; these are the facts.
-    Contradicted(Facts),
+    Contradicted(Box<Facts>),
 }
 
 /// The ledger of conversions and of the requests that made them.
@@ -101,12 +101,9 @@ pub trait Ledger {
     ) -> impl Future<Output = Result<Option<u32>, Unavailable>>;
 
     /// Counts requests that failed before authentication; at most 100 samples per campaign and
-    /// hour are kept. Repeatable under the same `batch`.
-    fn count_refusals(
-        &self,
-        batch: &str,
-        refusals: &[RefusedRequest],
-    ) -> impl Future<Output = Result<(), Unavailable>>;
+    /// hour are kept. Repeatable.
+    fn count_refusals(&self, batch: &RefusalBatch)
+    -> impl Future<Output = Result<(), Unavailable>>;
 
     /// Remembers the name of a site event. `false` if the namespace has 200 others already.
     fn know_site_event(
@@ -115,6 +112,30 @@ pub trait Ledger {
         name: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, Unavailable>>;
+}
+
+/// How many requests of an hour failed for one reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusalCount {
+    /// The namespace, if the host named one.
+    pub namespace: Option<Namespace>,
+    /// The start of the hour.
+    pub hour: Timestamp,
+    /// Why they failed.
+    pub reason: Reason,
+    /// How many.
+    pub requests: u64,
+}
+
+/// What is written of refused requests at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusalBatch {
+    /// A random name.
+    pub name: String,
+    /// All of them, as numbers.
+    pub counts: Vec<RefusalCount>,
+    /// Some of them.
+    pub samples: Vec<RefusedRequest>,
 }
 
 /// A request that failed before authentication.
@@ -154,11 +175,11 @@ pub trait AnswerCopies {
 /// by keeping what memory has for a while longer.
 pub trait Configuration {
     /// Afterwards memory has the value, or knows that there is none.
-    fn load(&self, wanted: &Wanted, now: Timestamp) -> impl Future<Output = Result<(), Unavailable>>;
-
-    /// Reads a value from the ledger again and copies it, after an edit: memory of this isolate
-    /// has it at once, others within 30 s of the copy's own propagation. Best effort.
-    fn changed(&self, wanted: &Wanted, now: Timestamp) -> impl Future<Output = ()>;
+    fn load(
+        &self,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>>;
 }
 
 /// The place where clicks end up.
@@ -166,10 +187,16 @@ pub trait ClickStore {
     /// Writes a page of clicks: the ledger's rows, and the copy where that is switched on. If the
     /// ledger fails the page is kept aside for the cron job. `Ok` means that the page is safe.
     /// Repeatable.
-    fn write_page(&self, page: &crate::app::pages::ClosedPage) -> impl Future<Output = Result<(), Unavailable>>;
+    fn write_page(
+        &self,
+        page: &crate::app::pages::ClosedPage,
+    ) -> impl Future<Output = Result<(), Unavailable>>;
 
     /// Writes pages that were kept aside, at most `limit` of them; says how many it wrote.
-    fn write_pages_kept_aside(&self, limit: usize) -> impl Future<Output = Result<usize, Unavailable>>;
+    fn write_pages_kept_aside(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>>;
 }
 
 /// How the installation is.

@@ -144,6 +144,8 @@ pub struct Conversion {
     pub explanation: Vec<(&'static str, String)>,
     /// Grows with each change.
     pub revision: u32,
+    /// The request that changed it last; `None` while it is as recorded.
+    pub changed_by: Option<String>,
 }
 
 #[cfg(test)]
@@ -156,8 +158,15 @@ mod tests {
         let order = |campaign_id, event_id, order_id| {
             Key::Order { campaign_id, event_id, order_id }.conversion_id()
         };
-        let ids = [click("a", 0), click("a", 1), click("b", 0), order(1, 0, "a"), order(0, 1, "a"),
-            order(1, 0, "b"), order(1, 0, "A")];
+        let ids = [
+            click("a", 0),
+            click("a", 1),
+            click("b", 0),
+            order(1, 0, "a"),
+            order(0, 1, "a"),
+            order(1, 0, "b"),
+            order(1, 0, "A"),
+        ];
         let distinct: std::collections::HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
         assert_eq!(click("a", 0), ids[0]);

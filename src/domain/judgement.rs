@@ -179,6 +179,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
             ("payout", money.why_payout),
         ],
         revision: 1,
+        changed_by: None,
     })))
 }
 
@@ -194,7 +195,8 @@ fn permit(case: &Case<'_>) -> Result<(), Refusal> {
             ("refund_id", postback.refund_id.is_some()),
         ];
         if let Some((name, _)) = acts.into_iter().find(|(_, is_sent)| *is_sent) {
-            let detail = format!("{name} needs a token: whoever may reject or approve must prove it");
+            let detail =
+                format!("{name} needs a token: whoever may reject or approve must prove it");
             return Err(Refusal::of(Reason::BadToken, name, detail));
         }
     }
@@ -228,11 +230,17 @@ fn agree(case: &Case<'_>) -> Result<(), Refusal> {
 
 /// The event that the postback reports.
 fn event(case: &Case<'_>) -> Result<u32, Refusal> {
-    let sent = [("event_id", case.postback.event_id.is_some()), ("event_name", case.postback.event_name.is_some())];
+    let sent = [
+        ("event_id", case.postback.event_id.is_some()),
+        ("event_name", case.postback.event_name.is_some()),
+    ];
     match sent.into_iter().find(|(_, is_sent)| *is_sent) {
         None => Ok(INITIAL),
         Some((name, _)) => {
-            let detail = format!("campaign {} defines no such event; without {name} this is the initial conversion", case.campaign.id);
+            let detail = format!(
+                "campaign {} defines no such event; without {name} this is the initial conversion",
+                case.campaign.id
+            );
             Err(Refusal::of(Reason::UnknownEvent, name, detail))
         }
     }
@@ -244,7 +252,9 @@ fn key(case: &Case<'_>, event_id: u32, facts: &Facts) -> Result<String, Refusal>
         (ConversionsPerClick::One, order_id) => match (case.click.text(), order_id) {
             (Some(click_id), _) => Key::Click { click_id, event_id },
             // A repeat of a known order may leave its click out.
-            (None, Some(order_id)) => Key::Order { campaign_id: case.campaign.id, event_id, order_id },
+            (None, Some(order_id)) => {
+                Key::Order { campaign_id: case.campaign.id, event_id, order_id }
+            }
             (None, None) => return Err(no_attribution()),
         },
         (ConversionsPerClick::PerOrder, Some(order_id)) => {
@@ -319,7 +329,10 @@ fn occurred_at(case: &Case<'_>) -> Timestamp {
 /// Whether the campaign takes new conversions, and these parameters suffice.
 fn intake(case: &Case<'_>) -> Result<(), Refusal> {
     if case.campaign.state == CampaignState::Archived {
-        return Err(Refusal::new(Reason::CampaignArchived, "the campaign is archived and takes no new conversions"));
+        return Err(Refusal::new(
+            Reason::CampaignArchived,
+            "the campaign is archived and takes no new conversions",
+        ));
     }
     let is_sent = |name: &str| case.postback.stored.iter().any(|(sent, _)| sent == name);
     match case.campaign.required_parameters.iter().find(|name| !is_sent(name)) {
@@ -330,4 +343,3 @@ fn intake(case: &Case<'_>) -> Result<(), Refusal> {
         }
     }
 }
-

@@ -93,7 +93,8 @@ pub fn authenticate(
     let denied = address.is_some_and(|a| is_listed(a, &campaign.ip_deny));
     let wants_address = !campaign.ip_allow.is_empty();
     let allowed = address.is_some_and(|a| is_listed(a, &campaign.ip_allow));
-    if denied || (wants_address && !allowed) || (address.is_none() && !campaign.ip_deny.is_empty()) {
+    if denied || (wants_address && !allowed) || (address.is_none() && !campaign.ip_deny.is_empty())
+    {
         return Err(Refusal::new(
             Reason::IpNotAllowed,
             "this address may not post to the campaign; ask its operator to add the address of your server",

@@ -89,7 +89,7 @@ pub struct Postback {
 }
 
 /// Parameters that prove the sender; never stored.
-const SECRETS: [&str; 3] = ["token", "signature", "timestamp"];
+const SECRETS: [&str; 3] = ["secure", "signature", "timestamp"];
 
 impl Postback {
     /// Reads the parameters.
@@ -98,7 +98,8 @@ impl Postback {
     /// `invalid_parameter` with the parameter's name as sent.
     pub fn read(parameters: &Parameters, now: Timestamp) -> Result<Self, Refusal> {
         let known = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let all: Vec<(String, String)> = known.chain(parameters.unknown().iter().cloned()).collect();
+        let all: Vec<(String, String)> =
+            known.chain(parameters.unknown().iter().cloned()).collect();
         Self::from_pairs(all, now, |canonical| parameters.wire_name(canonical).to_owned())
     }
 
@@ -116,10 +117,16 @@ impl Postback {
         wire_name: impl Fn(&str) -> String,
     ) -> Result<Self, Refusal> {
         let reader = Reader { pairs: &pairs, wire_name: &wire_name };
-        let occurred_at = reader.read("occurred_at", "RFC 3339 or Unix seconds, at most 5 minutes ahead", |text| {
-            Timestamp::parse(text).filter(|time| time.ms() <= now.ms().saturating_add(MAX_AHEAD_MS))
-        })?;
-        let amount_form = "digits with at most 12 before and 6 after a point; no sign, comma or exponent";
+        let occurred_at = reader.read(
+            "occurred_at",
+            "RFC 3339 or Unix seconds, at most 5 minutes ahead",
+            |text| {
+                Timestamp::parse(text)
+                    .filter(|time| time.ms() <= now.ms().saturating_add(MAX_AHEAD_MS))
+            },
+        )?;
+        let amount_form =
+            "digits with at most 12 before and 6 after a point; no sign, comma or exponent";
         let event_form = "a whole number from 1 to 9999999999 without leading zeros";
         Ok(Self {
             click_id: reader.text("click_id"),
@@ -133,7 +140,11 @@ impl Postback {
             order_id: reader.order("order_id")?,
             amount: reader.read("amount", amount_form, Decimal::parse_amount)?,
             commission: reader.read("commission", amount_form, Decimal::parse_amount)?,
-            currency: reader.read("currency", "a code of ISO 4217, such as USD", Currency::parse)?,
+            currency: reader.read(
+                "currency",
+                "a code of ISO 4217, such as USD",
+                Currency::parse,
+            )?,
             conversion_rate: reader.read(
                 "conversion_rate",
                 "digits above zero with at most 10 after the point",
@@ -143,7 +154,9 @@ impl Postback {
             payout: reader.read("payout", amount_form, Decimal::parse_amount)?,
             goal: reader.text("goal"),
             event_id: reader.read("event_id", event_form, |text| {
-                let is_number = text.len() <= 10 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+                let is_number = text.len() <= 10
+                    && !text.starts_with('0')
+                    && text.bytes().all(|b| b.is_ascii_digit());
                 // An event beyond four bytes cannot exist; it is unknown, not unreadable.
                 is_number.then(|| text.parse().unwrap_or(u32::MAX))
             })?,
@@ -154,7 +167,7 @@ impl Postback {
             new_rejected_reason: reader.text("new_rejected_reason"),
             refund_id: reader.text("refund_id"),
             occurred_at,
-            token: reader.text("token"),
+            token: reader.text("secure"),
             comment: reader.text("comment"),
             is_dry_run: reader
                 .read("dry_run", "1", |text| match text {
@@ -194,7 +207,12 @@ impl Reader<'_> {
         self.get(name).map(str::to_owned)
     }
 
-    fn read<T>(&self, name: &str, form: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+    fn read<T>(
+        &self,
+        name: &str,
+        form: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match parse(text) {
             Some(value) => Ok(Some(value)),

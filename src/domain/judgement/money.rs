@@ -44,16 +44,23 @@ pub(super) fn money(case: &Case<'_>, warnings: &mut Vec<Warning>) -> Result<Mone
     let exchange = exchange(case, may_send_amount, may_send_money)?;
     let mut minor = |name: &'static str, value: Option<Decimal>, exchange: Option<Decimal>| {
         let Some(value) = value else { return Ok(None) };
-        let (minor, was_rounded) = to_minor(value, exchange, campaign.currency)
-            .ok_or_else(|| Refusal::of(Reason::InvalidParameter, name, format!("{name} is too large")))?;
+        let (minor, was_rounded) =
+            to_minor(value, exchange, campaign.currency).ok_or_else(|| {
+                Refusal::of(Reason::InvalidParameter, name, format!("{name} is too large"))
+            })?;
         if was_rounded {
-            let message = format!("{name} was rounded to {} {}", campaign.currency.format(minor), campaign.currency.code());
+            let message = format!(
+                "{name} was rounded to {} {}",
+                campaign.currency.format(minor),
+                campaign.currency.code()
+            );
             warnings.push(Warning::about(WarningCode::Rounded, name, message));
         }
         Ok(Some(minor))
     };
     let amount = minor("amount", postback.amount.filter(|_| may_send_amount), exchange)?;
-    let commission = minor("commission", postback.commission.filter(|_| may_send_amount), exchange)?;
+    let commission =
+        minor("commission", postback.commission.filter(|_| may_send_amount), exchange)?;
     let sent_revenue = minor("revenue", postback.revenue.filter(|_| may_send_money), None)?;
     let sent_payout = minor("payout", postback.payout.filter(|_| may_send_money), None)?;
 
@@ -86,7 +93,11 @@ pub(super) fn money(case: &Case<'_>, warnings: &mut Vec<Warning>) -> Result<Mone
 }
 
 /// The rate from the sender's currency into the campaign's, if one is needed or was sent.
-fn exchange(case: &Case<'_>, may_send_amount: bool, may_send_money: bool) -> Result<Option<Decimal>, Refusal> {
+fn exchange(
+    case: &Case<'_>,
+    may_send_amount: bool,
+    may_send_money: bool,
+) -> Result<Option<Decimal>, Refusal> {
     let rate = case.postback.conversion_rate.filter(|_| may_send_money);
     let sent = case.postback.currency.filter(|_| may_send_amount);
     match sent {
@@ -134,7 +145,8 @@ pub(super) fn sent_money(case: &Case<'_>, default_currency: Option<Currency>) ->
     let may_send_amount = may(case.proof, Act::SendAmount, case.campaign);
     let may_send_money = may(case.proof, Act::SendExplicitMoney, case.campaign);
     let currency = postback.currency.filter(|_| may_send_amount).or(default_currency);
-    let number = |value: Option<Decimal>, allowed: bool| value.filter(|_| allowed).map(Decimal::normalised);
+    let number =
+        |value: Option<Decimal>, allowed: bool| value.filter(|_| allowed).map(Decimal::normalised);
     let fields = [
         ("click_id", case.click.text().map(str::to_owned)),
         ("amount", number(postback.amount, may_send_amount)),

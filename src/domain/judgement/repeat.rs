@@ -9,7 +9,8 @@ use crate::domain::verdict::{Reason, Refusal};
 
 /// A known key: repeated, or contradicted.
 pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, Refusal> {
-    let has_new_order = case.postback.order_id.is_some() && case.postback.order_id != known.order_id;
+    let has_new_order =
+        case.postback.order_id.is_some() && case.postback.order_id != known.order_id;
     if has_new_order {
         return Err(Refusal::of(
             Reason::RepeatedConversion,
@@ -25,7 +26,10 @@ pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, R
         return Err(Refusal::of(
             Reason::InvalidTransition,
             "status",
-            format!("the conversion is {}; its status cannot be changed by postback in this version", known.status.as_str()),
+            format!(
+                "the conversion is {}; its status cannot be changed by postback in this version",
+                known.status.as_str()
+            ),
         ));
     }
     Ok(Judgement::Repeat(Box::new(known.clone())))
@@ -33,7 +37,8 @@ pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, R
 
 /// The first field that was sent with another value than the first time.
 fn contradicted(sent: &SentMoney, known: &Conversion) -> Option<&'static str> {
-    let recorded = |name| known.sent_money.iter().find(|(n, _)| *n == name).map(|(_, value)| value);
+    let recorded =
+        |name: &str| known.sent_money.iter().find(|(n, _)| *n == name).map(|(_, value)| value);
     sent.iter().find(|(name, value)| recorded(name) != Some(value)).map(|(name, _)| *name)
 }
 
@@ -49,7 +54,10 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
     }
     let money = money(case, &mut Vec::new())?;
     let mut explanation = known.explanation.clone();
-    explanation.push(("updated", format!("a later postback sent another {name}; the campaign lets it update")));
+    explanation.push((
+        "updated",
+        format!("a later postback sent another {name}; the campaign lets it update"),
+    ));
     explanation.push(("revenue", money.why_revenue));
     explanation.push(("payout", money.why_payout));
     let mut sent = sent_money(case, None);
@@ -63,7 +71,7 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
         sent_money: sent,
         explanation,
         revision: known.revision + 1,
+        changed_by: Some(case.request_id.to_owned()),
         ..known.clone()
     })))
 }
-

@@ -8,7 +8,11 @@ use crate::domain::postback::Postback;
 use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
 
 /// The status that a new conversion starts with, and why.
-pub(super) fn status(case: &Case<'_>, id: ClickId, warnings: &mut Vec<Warning>) -> Result<(Status, String), Refusal> {
+pub(super) fn status(
+    case: &Case<'_>,
+    id: ClickId,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Status, String), Refusal> {
     let postback = case.postback;
     let (wanted, why) = if postback.third_party_rejected_reason.is_some() {
         (Status::Rejected, "third_party_rejected_reason was sent".to_owned())
@@ -18,7 +22,11 @@ pub(super) fn status(case: &Case<'_>, id: ClickId, warnings: &mut Vec<Warning>) 
         (case.campaign.default_status, "the campaign's default".to_owned())
     };
     if wanted == Status::Refunded {
-        return Err(Refusal::of(Reason::InvalidTransition, "status", "nothing is recorded that could be refunded"));
+        return Err(Refusal::of(
+            Reason::InvalidTransition,
+            "status",
+            "nothing is recorded that could be refunded",
+        ));
     }
     if !id.flags.has(Flags::COUNTED) {
         let message = "the click had been stored as not counted; it converted and counts now";
@@ -33,7 +41,10 @@ pub(super) fn status(case: &Case<'_>, id: ClickId, warnings: &mut Vec<Warning>) 
     if wanted == Status::Approved && !may(case.proof, Act::StartAbovePending, case.campaign) {
         let message = "without a token a conversion starts as pending";
         warnings.push(Warning::general(WarningCode::StatusLimited, message));
-        return Ok((Status::Pending, format!("{why}, limited to pending because the request proved nothing")));
+        return Ok((
+            Status::Pending,
+            format!("{why}, limited to pending because the request proved nothing"),
+        ));
     }
     Ok((wanted, why))
 }
@@ -60,4 +71,3 @@ pub(super) fn map_status(word: &str) -> Result<Status, Refusal> {
 pub(super) fn status_reason(postback: &Postback) -> Option<String> {
     postback.third_party_rejected_reason.clone().or_else(|| postback.reason.clone())
 }
-
