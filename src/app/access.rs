@@ -6,6 +6,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::ports::Unavailable;
 use super::settings::Settings;
 use crate::domain::namespace::{self, Namespace};
 
@@ -34,10 +35,6 @@ pub struct Credentials {
     pub is_namespace_known: bool,
 }
 
-/// The store did not answer; the text is for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unavailable(pub String);
-
 /// Where keys are kept.
 pub trait Doorkeeper {
     /// Looks up the key with this hash, the owner of a host, and whether a namespace exists, all
@@ -58,7 +55,7 @@ pub enum Refused {
     /// Host, header and key do not name the same existing namespace.
     OtherNamespace,
     /// The store did not answer.
-    Unavailable(Unavailable),
+    Unavailable,
 }
 
 /// A caller who proved who it is. `Debug` shows no secret.
@@ -139,7 +136,7 @@ pub async fn admit(
     let found = doorkeeper
         .credentials(&hash_of(presented), host, named.as_ref())
         .await
-        .map_err(Refused::Unavailable)?;
+        .map_err(|Unavailable| Refused::Unavailable)?;
 
     let digest = Sha256::digest(presented.as_bytes());
     let is_root = settings

@@ -5,5 +5,11 @@
 
 pub mod access;
 pub mod catalog;
+pub mod follow;
+pub mod judge;
+pub mod memory;
+pub mod pages;
 pub mod ports;
+pub mod refusals;
 pub mod settings;
+pub mod situate;

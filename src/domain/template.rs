@@ -257,6 +257,23 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Appends the template with every macro replaced by its value as it is, for a place that
+    /// encodes the whole afterwards (the value of a deep-link parameter).
+    pub fn render_plain_into<'v>(
+        &self,
+        out: &mut String,
+        values: &impl Fn(Macro) -> Option<Cow<'v, str>>,
+    ) {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Value { name, .. } => out.push_str(&values(*name).unwrap_or_default()),
+            }
+        }
+    }
+}
+
 /// The known macro or alias with the fewest differing letters.
 fn nearest_name(name: &str) -> &'static str {
     let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();

@@ -1,18 +1,17 @@
 //! The API's resources: create, list, show, change, remove (wire.md 10).
 
-use backtrail::app::ports::What;
+use backtrail::app::settings::Settings;
 use backtrail::http::request::Method::{Delete, Get, Patch, Post};
 use serde_json::{Value, json};
 
 use crate::support::{Operator, World};
 
 /// A namespace with an advertiser, a campaign and an affiliate, each number 1.
-fn shop(world: &World) -> Operator<'_> {
+pub fn shop(world: &World) -> Operator<'_> {
     let demo = world.operator_of("demo");
     demo.creates("advertisers", json!({ "name": "Shop" }));
     demo.creates("campaigns", campaign());
     demo.creates("affiliates", json!({ "name": "Ann" }));
-    world.takes_changes();
     demo
 }
 
@@ -20,7 +19,7 @@ fn campaign() -> Value {
     json!({ "name": "Shoes", "advertiser_id": 1, "currency": "USD", "authentication": "token" })
 }
 
-fn with(mut object: Value, name: &str, value: Value) -> Value {
+pub fn with(mut object: Value, name: &str, value: Value) -> Value {
     object[name] = value;
     object
 }
@@ -186,41 +185,8 @@ fn a_reference_leads_to_an_object_of_the_same_namespace() {
 }
 
 #[test]
-fn the_default_landing_page_moves_but_never_goes() {
-    let world = World::new();
-    let demo = shop(&world);
-    let page = |name: &str| json!({ "campaign_id": 1, "name": name, "url": "https://shop.example/?c={click_id}" });
-    assert_eq!(demo.creates("landing-pages", page("one"))["is_default"], true);
-    assert_eq!(demo.creates("landing-pages", page("two"))["is_default"], false);
-    let three = with(page("three"), "is_default", true.into());
-    assert_eq!(demo.creates("landing-pages", three)["is_default"], true);
-    let defaults = || -> Vec<Value> {
-        let pages = demo.lists("landing-pages?campaign_id=1");
-        pages.into_iter().filter(|p| p["is_default"] == true).map(|p| p["id"].clone()).collect()
-    };
-    assert_eq!(defaults(), [3]);
-    demo.changes("landing-pages/2", json!({ "is_default": true }));
-    assert_eq!(defaults(), [2]);
-    demo.is_told(
-        Patch,
-        "landing-pages/2",
-        json!({ "is_default": false, "state": "archived" }),
-        &["is_default: default_required"],
-    );
-    demo.is_told(
-        Patch,
-        "landing-pages/2",
-        json!({ "state": "archived" }),
-        &["state: default_required"],
-    );
-    demo.changes("landing-pages/1", json!({ "state": "archived" }));
-    assert_eq!(defaults(), [2]);
-}
-
-#[test]
 fn landing_pages_are_https_or_a_listed_app_scheme_with_known_macros() {
-    let mut world = World::new();
-    world.settings.is_development = false;
+    let world = World::of(Settings { is_development: false, ..World::settings() });
     let demo = shop(&world);
     let refused = |url: &str, code: &str| {
         let page = json!({ "campaign_id": 1, "name": "p", "url": url });
@@ -241,92 +207,6 @@ fn landing_pages_are_https_or_a_listed_app_scheme_with_known_macros() {
     demo.changes("campaigns/1", json!({ "app_schemes": ["Market"] }));
     let page = json!({ "campaign_id": 1, "name": "p", "url": "market://details?id=1" });
     demo.creates("landing-pages", page);
-}
-
-#[test]
-fn many_links_are_created_at_once_or_not_at_all() {
-    let world = World::new();
-    let demo = shop(&world);
-    demo.creates("affiliates", json!({ "name": "Bea" }));
-    let link = |affiliate: u64| json!({ "campaign_id": 1, "affiliate_id": affiliate });
-    demo.creates("links", link(1));
-    let links: Vec<Value> = (0..5_000).map(|i| link(1 + i % 2)).collect();
-    let made = demo.creates("links", json!({ "links": links }));
-    let made = made["data"].as_array().unwrap();
-    assert_eq!(made.len(), 5_000);
-    assert_eq!((&made[0]["id"], &made[4_999]["id"]), (&json!(2), &json!(5_001)));
-    assert_eq!(
-        made[1]["click_url"],
-        "https://demo-tracking.example.com/click?campaign_id=1&ref_id=3"
-    );
-    let defaults: Vec<&Value> =
-        made.iter().filter(|l| l["is_default"] == true).map(|l| &l["id"]).collect();
-    assert_eq!(defaults, [3], "the first of the affiliate who had none");
-
-    let wrong = json!({ "links": [link(1), { "campaign_id": 1, "affilate_id": 1 }, link(9)] });
-    let faults = ["links[1].affilate_id: unknown_field", "links[1].affiliate_id: required"];
-    demo.is_told(Post, "links", wrong, &faults);
-    let unknown = json!({ "links": [link(1), link(9)] });
-    demo.is_told(Post, "links", unknown, &["affiliate_id: unknown_reference"]);
-    let twice = with(link(2), "is_default", true.into());
-    let twice = json!({ "links": [twice, twice] });
-    demo.is_told(Post, "links", twice, &["links[1].is_default: invalid"]);
-    demo.is_told(Post, "links", json!({ "links": [] }), &["links: invalid"]);
-    assert_eq!(world.database.rows("SELECT COUNT(*) AS n FROM links")[0]["n"], 5_001);
-}
-
-#[test]
-fn a_claimed_default_link_moves_from_its_affiliates_others() {
-    let world = World::new();
-    let demo = shop(&world);
-    let link = json!({ "campaign_id": 1, "affiliate_id": 1 });
-    demo.creates("links", link.clone());
-    demo.creates(
-        "links",
-        json!({ "links": [link, with(link.clone(), "is_default", true.into())] }),
-    );
-    let defaults =
-        || -> Vec<bool> { demo.lists("links").iter().map(|l| l["is_default"] == true).collect() };
-    assert_eq!(defaults(), [false, false, true]);
-    world.takes_changes();
-    demo.changes("links/2", json!({ "is_default": true, "name": "main" }));
-    assert_eq!(defaults(), [false, true, false]);
-    let default = What::DefaultLink { campaign: 1, affiliate: 1 };
-    assert_eq!(world.takes_changes(), [("demo".into(), What::Link(2)), ("demo".into(), default)]);
-    demo.is_refused(Delete, "links/2", None, (405, "method_not_allowed"));
-    demo.is_told(Patch, "links/2", json!({ "affiliate_id": 2 }), &["affiliate_id: create_only"]);
-}
-
-#[test]
-fn two_tokens_of_an_owner_are_valid_at_once() {
-    let world = World::new();
-    let demo = shop(&world);
-    let token = json!({ "level": "campaign", "level_id": 1 });
-    let first = demo.creates("tokens", token.clone());
-    assert!(first["token"].as_str().unwrap().starts_with("btp_"));
-    assert_eq!(demo.sees("tokens/1").get("token"), None, "it is shown once");
-    let chosen = "chosen-by-somebody-else-0123456789";
-    assert_eq!(
-        demo.creates("tokens", with(token.clone(), "token", chosen.into()))["token"],
-        chosen
-    );
-    demo.is_refused(Post, "tokens", Some(token.clone()), (409, "conflict"));
-    demo.creates("tokens", json!({ "level": "namespace" }));
-    demo.removes("tokens/1");
-    demo.removes("tokens/1");
-    assert_ne!(demo.sees("tokens/1")["revoked_at"], Value::Null);
-    world.takes_changes();
-    demo.creates("tokens", token);
-    assert_eq!(world.takes_changes(), [("demo".into(), What::Campaign(1))]);
-    demo.is_told(Post, "tokens", json!({ "level": "campaign" }), &["level_id: required"]);
-    demo.is_told(
-        Post,
-        "tokens",
-        json!({ "level": "namespace", "level_id": 1 }),
-        &["level_id: invalid"],
-    );
-    let weak = json!({ "level": "namespace", "token": "short" });
-    demo.is_told(Post, "tokens", weak, &["token: invalid"]);
 }
 
 #[test]
@@ -380,10 +260,9 @@ fn what_is_unique_is_taken_once() {
     let host = Some(json!({ "hostname": "go.shop.example" }));
     other.is_refused(Post, "hosts", host, (409, "conflict"));
     other.is_refused(Get, "hosts/go.shop.example", None, (404, "not_found"));
-    world.takes_changes();
+    assert_eq!(world.copy("h/go.shop.example")["namespace"], "demo");
     demo.removes("hosts/go.shop.example");
-    let gone = What::Host("go.shop.example".into());
-    assert_eq!(world.takes_changes(), [("demo".into(), gone)]);
+    assert_eq!(world.copy("h/go.shop.example"), Value::Null);
     demo.is_refused(Delete, "hosts/go.shop.example", None, (404, "not_found"));
     for hostname in
         ["x-tracking.example.com", "localhost", "https://a.example", "a.example:80", "a b.example"]
@@ -404,7 +283,7 @@ fn namespaces_keep_their_settings() {
     for (name, value) in settings.as_object().unwrap() {
         assert_eq!(shown[name], *value, "{name}");
     }
-    assert_eq!(world.takes_changes(), [("demo".into(), What::Namespace)]);
+    assert_eq!(world.copy("n/demo")["postback_ref_id"], "affiliate");
     for (name, value) in [
         ("time_zone", "Mars/Base 1"),
         ("time_zone", "../etc"),

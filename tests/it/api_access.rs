@@ -28,14 +28,14 @@ fn only_known_keys_are_let_in() {
     assert_eq!(demo.sees("keys/1").get("key"), None, "it is shown once");
     assert_eq!(demo.with_key(&key["key"]).lists("affiliates").len(), 0);
 
-    let batches = world.database.batches();
+    let batches = world.database().batches();
     for header in ["", "Bearer", "Bearer ", ROOT_KEY, &format!("Basic {ROOT_KEY}")] {
         let (address, headers) = reads("demo-tracking.x", header, "");
         let response = world.answers(Get, &address, headers, b"");
         assert_eq!(json_of(&response, 401)["code"], "unauthorized", "{header}");
         assert_eq!(response.header("www-authenticate"), Some("Bearer"));
     }
-    assert_eq!(world.database.batches(), batches, "without a key nothing is looked up");
+    assert_eq!(world.database().batches(), batches, "without a key nothing is looked up");
     let wrong = format!("Bearer {}x", ROOT_KEY);
     let (address, headers) = reads("demo-tracking.x", &wrong, "");
     json_of(&world.answers(Get, &address, headers, b""), 401);
@@ -256,7 +256,7 @@ fn a_repeated_creation_of_a_key_shows_the_same_secret() {
     let demo = world.operator_of("demo");
     let body = || Some(json!({ "name": "k", "scopes": ["read", "write"] }));
     // The key is created, but nobody is told it.
-    world.database.breaks_after(Break::AfterCommit, 1);
+    world.database().breaks_after(Break::AfterCommit, 1);
     json_of(&demo.sends(Post, "keys", body(), "k"), 503);
     let first = json_of(&demo.sends(Post, "keys", body(), "k"), 201);
     let second = json_of(&demo.sends(Post, "keys", body(), "k"), 201);
@@ -274,7 +274,7 @@ fn after_a_failure_the_same_request_creates_exactly_one_object() {
         for batch in 0..2 {
             let world = World::new();
             let demo = world.operator_of("demo");
-            world.database.breaks_after(how, batch);
+            world.database().breaks_after(how, batch);
             let ann = || Some(json!({ "name": "Ann" }));
             let failed = demo.sends(Post, "affiliates", ann(), "once");
             assert_eq!(json_of(&failed, 503)["code"], "storage_unavailable");

@@ -12,5 +12,6 @@
 
 mod api;
 mod api_access;
+mod api_links;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

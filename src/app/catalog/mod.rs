@@ -3,6 +3,7 @@
 //!
 //! Not here: how values are read from JSON (`http/api/`), how rows are written (`store/catalog/`).
 
+mod copies;
 pub mod resource;
 pub mod resources;
 pub mod secrets;
@@ -11,8 +12,8 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::access::{Access, Unavailable, hash_of, to_hex};
-use super::ports::{ConfigurationCopies, What};
+use super::access::{Access, hash_of, to_hex};
+use super::ports::{ConfigurationCopies, Unavailable};
 use super::settings::Moment;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -80,13 +81,13 @@ pub enum Created {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteFault {
     /// The store did not answer.
-    Unavailable(Unavailable),
+    Unavailable,
     /// Another object has this value already; the column.
     Taken(String),
     /// What the value refers to does not exist, or has no room for more; the column.
     Missing(String),
-    /// Another rule of the schema; the text is for the log.
-    Refused(String),
+    /// Another rule of the schema.
+    Refused,
 }
 
 /// Where the catalogue is kept.
@@ -156,8 +157,8 @@ impl<E> From<WriteFault> for Stopped<E> {
 }
 
 impl<E> From<Unavailable> for Stopped<E> {
-    fn from(fault: Unavailable) -> Self {
-        Self::Write(WriteFault::Unavailable(fault))
+    fn from(_: Unavailable) -> Self {
+        Self::Write(WriteFault::Unavailable)
     }
 }
 
@@ -179,6 +180,7 @@ pub async fn create<E>(
     let mut records = read(&facts).map_err(Stopped::Invalid)?;
 
     let attempt = to_hex(&(moment.random)());
+    let draft_claims = copies::claimed_defaults(place.resource, &records);
     let supplied = secrets::seal(place.resource, &mut records, access, &attempt);
     let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };
     let Created::Objects { mut records, attempt } = stores.create(&draft).await? else {
@@ -186,9 +188,7 @@ pub async fn create<E>(
     };
     secrets::reveal(place.resource, &mut records, access, &attempt, supplied);
 
-    let changed: Vec<What> =
-        records.iter().flat_map(|record| copies_of(place.resource, record)).collect();
-    tell(stores, place, records.first(), &changed).await;
+    copies::follow_creation(stores, place, &draft_claims, &records, moment.now).await;
     Ok(records)
 }
 
@@ -198,6 +198,7 @@ pub async fn create<E>(
 /// [`Stopped`]; then nothing was changed.
 pub async fn change<E>(
     stores: &(impl Catalog + ConfigurationCopies),
+    moment: &Moment<'_>,
     place: Place<'_>,
     key: &Value,
     read: impl FnOnce(&Facts) -> Result<Record, E>,
@@ -208,7 +209,7 @@ pub async fn change<E>(
         Facts { campaign: campaign(stores, place, campaign_id).await?, current: Some(current) };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
-    tell(stores, place, Some(&record), &copies_of(place.resource, &record)).await;
+    copies::follow_change(stores, place, &record, moment.now).await;
     Ok(record)
 }
 
@@ -224,7 +225,7 @@ pub async fn remove(
 ) -> Result<(), Stopped<()>> {
     debug_assert!(place.resource.removal != Removal::Refused, "the route table lets none pass");
     let record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
-    tell(stores, place, Some(&record), &copies_of(place.resource, &record)).await;
+    copies::follow_change(stores, place, &record, moment.now).await;
     Ok(())
 }
 
@@ -240,50 +241,6 @@ async fn campaign(
             stores.find(campaigns, &id.into()).await
         }
         _ => Ok(None),
-    }
-}
-
-/// Awaits the copies: whoever has the answer sees the change in this isolate.
-async fn tell(
-    stores: &impl ConfigurationCopies,
-    place: Place<'_>,
-    record: Option<&Record>,
-    what: &[What],
-) {
-    // A namespace's own record names it where the caller, the root key, named none.
-    let own = record.and_then(|r| r.get("name")).and_then(Value::as_str).and_then(Namespace::parse);
-    let namespace = match place.namespace {
-        Some(namespace) => Some(namespace.clone()),
-        None => own,
-    };
-    if let Some(namespace) = namespace.filter(|_| !what.is_empty()) {
-        stores.changed(&namespace, what).await;
-    }
-}
-
-/// Which copies hold something of an object.
-fn copies_of(resource: &Resource, record: &Record) -> Vec<What> {
-    let id = |field: &str| number(record, field).unwrap_or_default();
-    let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default();
-    match resource.name {
-        "namespaces" => vec![What::Namespace],
-        "hosts" => vec![What::Host(text("hostname").to_owned())],
-        "advertisers" => vec![What::Advertiser(id("id"))],
-        "campaigns" => vec![What::Campaign(id("id"))],
-        "landing-pages" => vec![What::Campaign(id("campaign_id"))],
-        "affiliates" => vec![What::Affiliate(id("id"))],
-        "links" if id("is_default") == 1 => vec![
-            What::Link(id("id")),
-            What::DefaultLink { campaign: id("campaign_id"), affiliate: id("affiliate_id") },
-        ],
-        "links" => vec![What::Link(id("id"))],
-        "tokens" => vec![match text("level") {
-            "advertiser" => What::Advertiser(id("level_id")),
-            "campaign" => What::Campaign(id("level_id")),
-            _ => What::Namespace,
-        }],
-        // Keys are read from the ledger at each call.
-        _ => vec![],
     }
 }
 

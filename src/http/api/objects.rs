@@ -85,7 +85,7 @@ pub(super) async fn change<S: Stores>(
 ) -> Answer {
     let key = key_of(resource, key)?;
     let body = body::object(call.request)?;
-    let record = catalog::change(call.stores, call.place(resource), &key, |facts| {
+    let record = catalog::change(call.stores, call.moment, call.place(resource), &key, |facts| {
         let reading = input::Reading { call_is_development: call.settings.is_development, facts };
         input::change(resource, &body, &reading, &call.access)
     })

@@ -29,7 +29,7 @@ pub(super) fn not_admitted(refused: Refused) -> Response {
             "The host or the header X-Backtrail-Namespace names a namespace that this key does not \
              reach, or that does not exist.",
         ),
-        Refused::Unavailable(_) => storage_unavailable(),
+        Refused::Unavailable => storage_unavailable(),
     }
 }
 
@@ -144,7 +144,7 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "idempotency_key_reused",
             "This Idempotency-Key was used for another request; choose a new one.",
         ),
-        Stopped::Write(WriteFault::Unavailable(_)) => storage_unavailable(),
+        Stopped::Write(WriteFault::Unavailable) => storage_unavailable(),
         Stopped::Write(WriteFault::Taken(column)) => {
             let detail =
                 format!("Another {} has this {} already.", resource.singular, name(column));
@@ -159,7 +159,7 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             let message = "There is no object of this id in this namespace.".to_owned();
             invalid_fields(vec![(name(column), "unknown_reference", message)])
         }
-        Stopped::Write(WriteFault::Refused(_)) => Response::problem(
+        Stopped::Write(WriteFault::Refused) => Response::problem(
             409,
             "conflict",
             "The change contradicts what is stored; read the object again.",

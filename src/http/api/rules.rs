@@ -9,6 +9,10 @@ use crate::app::access::{Access, Scope};
 use crate::app::catalog::Facts;
 use crate::app::catalog::resource::{Record, Resource};
 
+/// The most objects of a list that can take the default-flag from others. For each of them a copy
+/// is written again, and an invocation on a free plan makes 50 such calls.
+const MAX_CLAIMS: usize = 20;
+
 /// What a new object must fulfil besides its fields' own rules.
 pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -> Vec<FieldFault> {
     let faults = match resource.name {
@@ -113,6 +117,10 @@ pub(super) fn one_default_each(resource: &Resource, records: &mut [Record]) -> V
             let name = format!("{}[{index}].{}", resource.name, field.name);
             faults.push(problem::field(&name, ("invalid", message)));
         }
+    }
+    if chosen.len() > MAX_CLAIMS {
+        let message = format!("Only {MAX_CLAIMS} of a list can claim to be the default.");
+        faults.push(problem::field(resource.name, ("invalid", message)));
     }
     for (index, record) in records.iter_mut().enumerate() {
         let is_open = flag(record, field.name).is_none();

@@ -9,30 +9,31 @@ use std::collections::VecDeque;
 
 use serde_json::Value as Json;
 
-use super::executor::{Database, DatabaseFault, Row, Statement};
-use crate::app::access::{Credentials, Doorkeeper, Scope, Unavailable};
+use super::{Blobs, Database, DatabaseFault, Row, Statement, Stores, json};
+use crate::app::access::{Credentials, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Record, Removal};
 use crate::app::catalog::{Catalog, Created, Draft, Place, Selection, WriteFault};
+use crate::app::ports::Unavailable;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
-impl<D: Database> Catalog for D {
+impl<D: Database, B: Blobs> Catalog for Stores<D, B> {
     async fn list(
         &self,
         place: Place<'_>,
         selection: &Selection,
     ) -> Result<Vec<Record>, Unavailable> {
-        let rows = ask(self, vec![read::list(place, selection)]).await?;
+        let rows = self.run(vec![read::list(place, selection)]).await?;
         Ok(records(rows.into_iter().next()))
     }
 
     async fn find(&self, place: Place<'_>, key: &Json) -> Result<Option<Record>, Unavailable> {
-        let rows = ask(self, vec![read::one(place, key)]).await?;
+        let rows = self.run(vec![read::one(place, key)]).await?;
         Ok(records(rows.into_iter().next()).into_iter().next())
     }
 
     async fn create(&self, draft: &Draft<'_>) -> Result<Created, WriteFault> {
-        let mut rows = VecDeque::from(self.batch(write::create(draft)).await.map_err(fault)?);
+        let mut rows = VecDeque::from(self.write(write::create(draft)).await?);
         let objects = records(rows.pop_back());
         let Some(named) = draft.idempotency else {
             return Ok(Created::Objects { records: objects, attempt: draft.attempt.to_owned() });
@@ -52,7 +53,7 @@ impl<D: Database> Catalog for D {
         key: &Json,
         changes: &Record,
     ) -> Result<Option<Record>, WriteFault> {
-        let mut rows = self.batch(write::change(place, key, changes)).await.map_err(fault)?;
+        let mut rows = self.write(write::change(place, key, changes)).await?;
         Ok(records(rows.pop()).into_iter().next())
     }
 
@@ -67,12 +68,12 @@ impl<D: Database> Catalog for D {
             Removal::Deleted => write::delete(place, key),
             Removal::Revoked => write::revoke(place, key, now),
         };
-        let rows = self.batch(vec![read::one(place, key), removal]).await.map_err(fault)?;
+        let rows = self.write(vec![read::one(place, key), removal]).await?;
         Ok(records(rows.into_iter().next()).into_iter().next())
     }
 }
 
-impl<D: Database> Doorkeeper for D {
+impl<D: Database, B: Blobs> Doorkeeper for Stores<D, B> {
     async fn credentials(
         &self,
         key_hash: &str,
@@ -88,7 +89,7 @@ impl<D: Database> Doorkeeper for D {
             Statement::new("SELECT namespace FROM hosts WHERE hostname = ?1", vec![host.into()]),
             Statement::new("SELECT name FROM namespaces WHERE name = ?1", vec![named.into()]),
         ];
-        let mut rows = ask(self, statements).await?.into_iter().map(|rows| records(Some(rows)));
+        let mut rows = self.run(statements).await?.into_iter().map(|rows| records(Some(rows)));
         let mut first = || rows.next().and_then(|rows| rows.into_iter().next());
         let (key, host, namespace) = (first(), first(), first());
         let owner = |record: &Record| record.get("namespace")?.as_str().and_then(Namespace::parse);
@@ -101,19 +102,22 @@ impl<D: Database> Doorkeeper for D {
 }
 
 fn scopes(record: &Record) -> Vec<Scope> {
-    let text = record.get("scopes").and_then(Json::as_str).unwrap_or_default();
-    let words: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+    let words = json::texts(record.get("scopes").and_then(Json::as_str).unwrap_or_default());
     words.iter().filter_map(|word| Scope::from_word(word)).collect()
 }
 
-/// Runs statements that only read.
-async fn ask(
-    database: &impl Database,
-    statements: Vec<Statement>,
-) -> Result<Vec<Vec<Row>>, Unavailable> {
-    database.batch(statements).await.map_err(|fault| match fault {
-        DatabaseFault::Unavailable(text) | DatabaseFault::Constraint(text) => Unavailable(text),
-    })
+impl<D: Database, B: Blobs> Stores<D, B> {
+    /// Runs statements of which a constraint may refuse some.
+    async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, WriteFault> {
+        self.database.batch(statements).await.map_err(|fault| {
+            let (DatabaseFault::Unavailable(text) | DatabaseFault::Constraint(text)) = &fault;
+            let known = meaning(&fault);
+            if matches!(known, WriteFault::Unavailable | WriteFault::Refused) {
+                (self.log)(&format!("catalog: {text}"));
+            }
+            known
+        })
+    }
 }
 
 fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
@@ -124,13 +128,9 @@ fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
     rows.unwrap_or_default().into_iter().filter_map(object).collect()
 }
 
-/// What a constraint's text means. `NOT NULL` is how a guard of `write` fails: what it looked for
-/// is not there.
-fn fault(fault: DatabaseFault) -> WriteFault {
-    let text = match fault {
-        DatabaseFault::Unavailable(text) => return WriteFault::Unavailable(Unavailable(text)),
-        DatabaseFault::Constraint(text) => text,
-    };
+/// What a fault means. `NOT NULL` is how a guard of `write` fails: what it looked for is not there.
+fn meaning(fault: &DatabaseFault) -> WriteFault {
+    let DatabaseFault::Constraint(text) = fault else { return WriteFault::Unavailable };
     // The last column named is the telling one: `…failed: affiliates.namespace, affiliates.custom_id`.
     let column = |marker: &str| {
         let (_, columns) = text.split_once(marker)?;
@@ -140,8 +140,5 @@ fn fault(fault: DatabaseFault) -> WriteFault {
     if let Some(column) = column("UNIQUE constraint failed: ") {
         return WriteFault::Taken(column);
     }
-    match column("NOT NULL constraint failed: ") {
-        Some(column) => WriteFault::Missing(column),
-        None => WriteFault::Refused(text),
-    }
+    column("NOT NULL constraint failed: ").map_or(WriteFault::Refused, WriteFault::Missing)
 }

@@ -1,17 +1,16 @@
 //! An installation in memory, and the people who use it. Each verb of theirs says which status
 //! they expect.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::rc::Rc;
 
-use backtrail::app::ports::{ConfigurationCopies, What};
 use backtrail::app::settings::{Moment, Settings};
 use backtrail::domain::click_id::Keyring;
-use backtrail::domain::namespace::Namespace;
 use backtrail::domain::time::Timestamp;
 use backtrail::http::api;
 use backtrail::http::request::{Headers, Method, Request};
 use backtrail::http::response::{Body, Response};
-use backtrail::store::{Database, DatabaseFault, Row, Statement};
+use backtrail::store::Stores;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -25,21 +24,34 @@ pub const BEGINNING_MS: u64 = 1_795_253_400_000;
 
 /// One installation.
 pub struct World {
-    /// The ledger.
-    pub database: SqliteDatabase,
-    /// The blob store.
-    pub blobs: MapBlobs,
-    /// Its settings.
-    pub settings: Settings,
+    /// Everything it keeps.
+    pub stores: Stores<SqliteDatabase, MapBlobs>,
     now: Cell<Timestamp>,
     drawn: Cell<u64>,
-    changed: RefCell<Vec<(String, What)>>,
 }
 
 impl World {
     /// An empty installation in development.
     pub fn new() -> Self {
-        let settings = Settings {
+        Self::of(Self::settings())
+    }
+
+    /// An empty installation with these settings.
+    pub fn of(settings: Settings) -> Self {
+        let stores = Stores {
+            database: SqliteDatabase::new(),
+            blobs: MapBlobs::default(),
+            memory: Rc::default(),
+            settings: Rc::new(settings),
+            log: |_| {},
+        };
+        let now = Cell::new(Timestamp::from_ms(BEGINNING_MS));
+        Self { stores, now, drawn: Cell::new(0) }
+    }
+
+    /// The settings of [`World::new`].
+    pub fn settings() -> Settings {
+        Settings {
             is_development: true,
             tracking_url: "https://{namespace}-tracking.example.com".into(),
             root_key_hash: Some(Sha256::digest(ROOT_KEY).into()),
@@ -48,15 +60,12 @@ impl World {
             has_click_copies: true,
             is_recording: true,
             storage_timeout_ms: 900,
-        };
-        Self {
-            database: SqliteDatabase::new(),
-            blobs: MapBlobs::default(),
-            settings,
-            now: Cell::new(Timestamp::from_ms(BEGINNING_MS)),
-            drawn: Cell::new(0),
-            changed: RefCell::new(vec![]),
         }
+    }
+
+    /// The ledger.
+    pub fn database(&self) -> &SqliteDatabase {
+        &self.stores.database
     }
 
     /// Lets time pass.
@@ -64,9 +73,15 @@ impl World {
         self.now.set(self.now.get().plus_ms(ms));
     }
 
-    /// What was said to have changed since this was asked last.
-    pub fn takes_changes(&self) -> Vec<(String, What)> {
-        self.changed.take()
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    /// The row that the copies keep under a key such as `c/demo/1`; null without one.
+    pub fn copy(&self, key: &str) -> Value {
+        let text = self.stores.blobs.text(&format!("config/{key}"));
+        text.map_or(Value::Null, |text| serde_json::from_str::<Value>(&text).unwrap()["row"].take())
     }
 
     /// Somebody with the root key.
@@ -96,20 +111,7 @@ impl World {
             Sha256::digest(self.drawn.get().to_be_bytes()).into()
         };
         let moment = Moment { now: self.now.get(), random: &random };
-        block_on(api::respond(self, &self.settings, &moment, &request))
-    }
-}
-
-impl Database for World {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
-        self.database.batch(statements).await
-    }
-}
-
-impl ConfigurationCopies for World {
-    async fn changed(&self, namespace: &Namespace, what: &[What]) {
-        let named = what.iter().map(|what| (namespace.to_string(), what.clone()));
-        self.changed.borrow_mut().extend(named);
+        block_on(api::respond(&self.stores, &self.stores.settings, &moment, &request))
     }
 }
 
