@@ -9,5 +9,6 @@ pub mod memory;
 pub mod pages;
 pub mod ports;
 pub mod refusals;
+pub mod rate;
 pub mod settings;
 pub mod situate;
