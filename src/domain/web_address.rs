@@ -200,7 +200,8 @@ pub fn check_landing_page(
     let is_web =
         scheme.eq_ignore_ascii_case("https") || development && scheme.eq_ignore_ascii_case("http");
     let is_listed = || app_schemes.iter().any(|listed| scheme.eq_ignore_ascii_case(listed));
-    if !is_web && !(is_app_scheme(scheme) && is_listed()) {
+    let is_app = is_app_scheme(scheme) && is_listed();
+    if !is_web && !is_app {
         return Err(AddressFault::Scheme);
     }
     let Some(rest) = rest.strip_prefix("//") else {

@@ -7,51 +7,29 @@
 
 use super::Uncounted;
 
-/// What a browser's user agent begins with. Telephones without a full browser begin with their
-/// maker, apps of Android and iOS with the system's own library.
-const BROWSER_BEGINNINGS: &[&str] = &[
-    "mozilla/",
-    "opera/",
-    "dalvik/",
-    "nokia",
-    "samsung",
-    "lg-",
-    "lge-",
-    "sonyericsson",
-    "blackberry",
-    "mot-",
-    "motorola",
-    "htc",
-    "zte",
-    "huawei",
-    "alcatel",
-    "ucweb",
-    "sie-",
-    "sagem",
-    "philips",
-    "panasonic",
-    "sharp",
-    "kddi",
-    "docomo",
-    "softbank",
-    "vodafone",
-    "j-phone",
-    "midp",
-    "palm",
-    "portalmmm",
-    "roku/",
-    "lenovo",
-    "micromax",
-    "karbonn",
-    "spice",
-    "tecno",
-    "ucbrowser",
-    "fly",
-    "gionee",
-    "jiophone",
-    "doris/",
-    "instagram ",
-    "[fban",
+/// Words of which a person's browser, or an app that opens a link, has at least one.
+const BROWSER_WORDS: &[&str] = &[
+    "Mozilla",
+    "Opera",
+    "AppleWebKit",
+    "Android",
+    "iPhone",
+    "iPad",
+    "iOS",
+    "CFNetwork",
+    "Dalvik",
+    "Windows Phone",
+    "MIDP",
+    "Browser",
+    "BROWSER",
+    "BlackBerry",
+    "UCWEB",
+    "Symbian",
+    "KAIOS",
+    "Nokia",
+    "SAMSUNG",
+    "SonyEricsson",
+    "[FBAN",
 ];
 
 /// What kind of program a user agent names; nothing for what may be a person's browser.
@@ -82,14 +60,20 @@ pub(super) fn recognise(user_agent: &str) -> Option<Uncounted> {
         previous = *first;
         rest = tail;
     }
-    let is_browser = || BROWSER_BEGINNINGS.iter().any(|name| begins_with(bytes, name));
-    found.or_else(|| (!is_browser() && !is_app(user_agent)).then_some(Uncounted::Tool))
+    found.or_else(|| {
+        let says = |word: &&str| user_agent.contains(*word);
+        if !BROWSER_WORDS.iter().any(says) {
+            Some(Uncounted::Tool)
+        } else if user_agent.contains("compatible;") && !COMPATIBLE_BROWSERS.iter().any(says) {
+            Some(Uncounted::Bot)
+        } else {
+            None
+        }
+    })
 }
 
-/// Whether an app speaks through the system's library, as iOS apps do that open links.
-fn is_app(user_agent: &str) -> bool {
-    user_agent.contains("CFNetwork/") || user_agent.contains("AppleWebKit/")
-}
+/// The browsers that called themselves `compatible`; everything else that does is a crawler.
+const COMPATIBLE_BROWSERS: &[&str] = &["MSIE", "Trident/", "IEMobile", "Konqueror", "Opera"];
 
 /// Whether a name stands here; one written `^name` has to begin the whole user agent, because
 /// apps put theirs into the user agent of the browser they contain.
@@ -118,14 +102,13 @@ fn has_mark(rest: &[u8], letter: u8, previous: u8) -> bool {
         b'f' => begins_with(rest, "fetcher"),
         b'i' => begins_with(rest, "indexer"),
         b'v' => begins_with(rest, "validator"),
-        b'@' => previous.is_ascii_alphanumeric(),
         _ => false,
     }
 }
 
 /// Whether `bot` ends a word here (`Googlebot/`, `bots`), and the word is not a telephone's name.
 fn is_bot_word(rest: &[u8], previous: u8) -> bool {
-    let ends_word = |next: Option<&u8>| !next.is_some_and(u8::is_ascii_alphabetic);
+    let ends_word = |next: Option<&u8>| !next.is_some_and(u8::is_ascii_alphanumeric);
     let is_end = match rest.get(3) {
         Some(b's' | b'S') => ends_word(rest.get(4)),
         next => ends_word(next),
@@ -138,6 +121,7 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
     use Uncounted::{Bot, Preview, Tool};
     match letter {
         b'a' => &[
+            ("adbeat", Bot),
             ("applebot", Bot),
             ("adsbot", Bot),
             ("ahrefs", Bot),
@@ -170,6 +154,9 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("catchpoint", Bot),
         ],
         b'd' => &[
+            ("dareboost", Bot),
+            ("dmbrowser", Bot),
+            ("dotcom-monitor", Bot),
             ("discordbot", Preview),
             ("dataprovider", Bot),
             ("datadog", Bot),
@@ -192,20 +179,19 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("google-pagerenderer", Preview),
             ("google web preview", Preview),
             ("googleimageproxy", Preview),
-            ("google-inspectiontool", Bot),
-            ("google-read-aloud", Bot),
-            ("google-site-verification", Bot),
-            ("google-structured", Bot),
+            ("google-", Bot),
             ("google favicon", Bot),
             ("google page speed", Bot),
+            ("google search console", Bot),
             ("googleother", Bot),
+            ("googleagent", Bot),
+            ("gomezagent", Bot),
             ("go-http-client", Tool),
             ("got (", Tool),
             ("guzzlehttp", Tool),
             ("gtmetrix", Bot),
         ],
         b'h' => &[
-            ("headlesschrome", Bot),
             ("headless", Bot),
             ("hubspot", Bot),
             ("hatena", Bot),
@@ -217,6 +203,7 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("httrack", Tool),
         ],
         b'i' => &[
+            ("ips-agent", Bot),
             ("iframely", Preview),
             ("ia_archiver", Bot),
             ("internetarchive", Bot),
@@ -234,6 +221,9 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("linkcheck", Bot),
         ],
         b'm' => &[
+            ("ms-office", Preview),
+            ("msoffice", Preview),
+            ("^microsoft office", Preview),
             ("mattermost-bot", Preview),
             ("microsoftpreview", Preview),
             ("^mastodon", Preview),
@@ -266,11 +256,10 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("puppeteer", Bot),
             ("prerender", Bot),
             ("proofpoint", Bot),
-            ("ptst/", Bot),
+            ("ptst", Bot),
             ("pycurl", Tool),
             ("python", Tool),
             ("^php/", Tool),
-            ("phpcrawl", Bot),
             ("postmanruntime", Tool),
             ("^perl", Tool),
         ],
@@ -306,6 +295,8 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("sqlmap", Bot),
         ],
         b't' => &[
+            ("thousandeyes", Bot),
+            ("transcoder", Bot),
             ("twitterbot", Preview),
             ("telegrambot", Preview),
             ("^tumblr/", Preview),
