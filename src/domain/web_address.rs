@@ -7,6 +7,9 @@
 
 use super::encoding;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest address in bytes, as it is written.
 pub const MAX_ADDRESS_BYTES: usize = 4096;
 
