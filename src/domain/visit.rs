@@ -224,7 +224,7 @@ fn device_of(user_agent: &str, os: Os) -> Device {
     match os {
         _ if says("iPad") || says("Tablet") || says("PlayBook") || says("Kindle") => Device::Tablet,
         Os::Ios => Device::Mobile,
-        Os::Android if says("Mobile") => Device::Mobile,
+        Os::Android if says("Mobile") || says("Opera Mini") || says("Dalvik") => Device::Mobile,
         Os::Android => Device::Tablet,
         _ if says("Mobile") || says("Phone") || says("Opera Mini") => Device::Mobile,
         Os::Windows | Os::MacOs | Os::ChromeOs | Os::Linux => Device::Desktop,

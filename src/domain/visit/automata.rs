@@ -117,7 +117,7 @@ fn is_bot_word(rest: &[u8], previous: u8) -> bool {
 }
 
 /// The names of programs that begin with a letter, in lower case.
-fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
+pub(super) fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
     use Uncounted::{Bot, Preview, Tool};
     match letter {
         b'a' => &[
@@ -226,7 +226,7 @@ fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("^microsoft office", Preview),
             ("mattermost-bot", Preview),
             ("microsoftpreview", Preview),
-            ("^mastodon", Preview),
+            ("mastodon/", Preview),
             ("misskey", Preview),
             ("mediapartners-google", Bot),
             ("mimecast", Bot),
