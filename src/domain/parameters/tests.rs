@@ -1,5 +1,6 @@
 //! Tests of [`super`].
 
+use super::names::NAMES;
 use super::*;
 
 fn query(text: &str) -> Result<(Parameters, Vec<Warning>), Refusal> {
