@@ -44,13 +44,12 @@ fi
 
 [ $dev = yes ] || exit 0
 
-# Secrets of this machine's development store, made once.
-secrets_made=no
+# Secrets of this machine's development store, made once. Wrangler reads the file after this command.
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 secret() {
   grep -q "^$1=" .dev.vars 2>/dev/null && return
+  say "writing a random $1 to .dev.vars"
   (umask 077; printf '%s=%s\n' "$1" "$2" >>.dev.vars)
-  secrets_made=yes
 }
 secret CLICK_KEYS "0:$(random)"
 secret ADMIN_TOKEN "$(random)"
@@ -60,12 +59,10 @@ state=${STATE:-.wrangler/state}
 migrations=$(hash_of migrations)
 if [ ! -d "$state/v3/d1" ] || [ "$(cat "$state/migrations" 2>/dev/null)" != "$migrations" ]; then
   say "applying the migrations to the local store in $state"
-  CI=true wrangler d1 migrations apply DB --local --persist-to "$state" </dev/null
+  # CI answers wrangler's question whether to go on. Its table is for people; it is shown if something fails.
+  if ! shown=$(CI=true wrangler d1 migrations apply DB --local --persist-to "$state" 2>&1 </dev/null); then
+    printf '%s\n' "$shown" >&2
+    exit 1
+  fi
   printf '%s\n' "$migrations" >"$state/migrations"
-fi
-
-# Wrangler has read .dev.vars before it ran this, and watches its configuration only: touching that makes it read both again.
-if [ $secrets_made = yes ]; then
-  say "wrote random secrets to .dev.vars"
-  [ -z "${WRANGLER_COMMAND:-}" ] || touch wrangler.toml
 fi

@@ -67,11 +67,16 @@ tool wasm-bindgen-cli "$(locked wasm-bindgen)" wasm-bindgen
 tool worker-build "$(locked worker)" worker-build
 [ $built = no ] || rm -rf .tools/target
 
-# npm writes node_modules/.package-lock.json last, so it is newer than the lock file exactly if the packages are the lock file's.
-if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-  say "installing the npm packages of package-lock.json"
-  # Their "engines" speak of the Node that runs them, which is not the one that runs npm here.
-  npm ci --include=dev --include=optional --loglevel=error
+# The packages are the lock file's if this script has installed it, or if somebody has since typed `npm ci` (npm writes its own
+# copy of the lock file last). Times alone would not do: git renews them, and `npm ci` would pull the packages from under a running wrangler.
+lock=$(git hash-object --no-filters package-lock.json)
+if [ "$(cat node_modules/.installed 2>/dev/null)" != "$lock" ]; then
+  if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+    [ -z "${WRANGLER_COMMAND:-}" ] || fail "the npm packages are not those of package-lock.json: run \`npm ci\`, then wrangler again"
+    say "installing the npm packages of package-lock.json"
+    npm ci --include=dev --include=optional --loglevel=error
+  fi
+  printf '%s\n' "$lock" >node_modules/.installed
 fi
 
 # Wrangler needs a newer Node than many machines have; the lock file brings one for x64 Linux.
