@@ -34,6 +34,8 @@ if [ ! -f build/index.js ] || [ ! -f build/index_bg.wasm ] || [ "$(cat $stamp 2>
   say "building the Worker"
   rm -f $stamp
   # Without these worker-build would download its tools from elsewhere than the package registries.
+  # Its own backtrace would bury the compiler's message.
+  RUST_BACKTRACE=0 \
   WASM_BINDGEN_BIN="$PWD/.tools/bin/wasm-bindgen" \
   WASM_OPT_BIN="$PWD/node_modules/.bin/wasm-opt" \
   ESBUILD_BIN="$PWD/node_modules/.bin/esbuild" \
