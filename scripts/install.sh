@@ -59,7 +59,7 @@ done
 tool() {
   grep -q "^\"$1 $2 " .tools/.crates.toml 2>/dev/null && [ -x ".tools/bin/$3" ] && return
   say "building $1 $2 (once, some minutes)"
-  CARGO_TARGET_DIR=.tools/target cargo install --quiet --debug --root .tools --version "=$2" "$1"
+  CARGO_TARGET_DIR=.tools/target cargo install --quiet --force --debug --root .tools --version "=$2" "$1"
   built=yes
 }
 built=no
@@ -96,7 +96,7 @@ if ! new_enough; then
 fi
 
 # The end-to-end tests drive a real browser.
-if [ $tests = yes ] && ! command -v chromium >/dev/null 2>&1 && [ ! -x "${CHROMIUM:-}" ]; then
+if [ $tests = yes ] && [ ! -x "${CHROMIUM:-$(command -v chromium)}" ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     fail "the tests need Chromium: install it (Debian: apt-get install chromium), or set CHROMIUM to its path"
   fi

@@ -23,6 +23,8 @@ docs() {
 # A file that hangs is a failure, not a reason to wait for the machine's patience to end.
 end_to_end() {
   set -- tests/e2e/*.test.js
+  CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+  export CHROMIUM
   [ -e "$1" ] || { echo "there are no end-to-end tests" >&2; exit 1; }
   node --test --test-concurrency=1 --test-timeout=900000 --test-reporter=spec "$@"
 }
