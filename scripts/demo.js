@@ -96,13 +96,13 @@ async function ensureToken(api, campaign, token) {
     (it) => it.level === "campaign" && it.level_id === campaign.id && !it.revoked_at,
   );
   for (const { id } of live.slice(1)) await api.call("DELETE", `tokens/${id}`);
-  await api.call("POST", "tokens", { level: "campaign", level_id: campaign.id, token });
+  await api.createUnlessRevoked("tokens", { level: "campaign", level_id: campaign.id, token });
 }
 
 async function ensureKey(api, key) {
   const response = await fetch(`${api.base}/api/v1/campaigns?limit=1`, { headers: { authorization: `Bearer ${key}` } });
   if (response.status !== 401) return;
-  await api.call("POST", "keys", { name: "Demo", scopes: ["read", "write", "approve", "pii"], key });
+  await api.createUnlessRevoked("keys", { name: "Demo", scopes: ["read", "write", "approve", "pii"], key });
 }
 
 /** The API with the root key, inside the demo namespace. */
@@ -122,8 +122,20 @@ class Api {
     if (/^namespaces(\?|$)/.test(path)) delete headers["x-backtrail-namespace"];
     const response = await fetch(`${this.base}/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
     const text = await response.text();
-    if (!response.ok) throw new Error(`the demo could not be made: ${method} ${path} answered ${response.status} ${text}`);
+    if (!response.ok) {
+      throw Object.assign(new Error(`the demo could not be made: ${method} ${path} answered ${response.status} ${text}`), { status: response.status });
+    }
     return text === "" ? null : JSON.parse(text);
+  }
+
+  /** Whoever has revoked the demo's key or token wants it gone, and wants `make dev` to start all the same. */
+  async createUnlessRevoked(resource, fields) {
+    try {
+      await this.call("POST", resource, fields);
+    } catch (error) {
+      if (error.status !== 409) throw error;
+      console.error(`[dev] the demo's own of the ${resource} has been revoked and stays so; for a new one delete .dev.vars`);
+    }
   }
 
   async list(resource) {
