@@ -134,7 +134,7 @@ class Api {
       await this.call("POST", resource, fields);
     } catch (error) {
       if (error.status !== 409) throw error;
-      console.error(`[dev] the demo's own of the ${resource} has been revoked and stays so; for a new one delete .dev.vars`);
+      console.error(`[dev] the demo's own of the ${resource} has been revoked and stays so; for a new one delete ADMIN_TOKEN from .dev.vars`);
     }
   }
 
