@@ -1,0 +1,175 @@
+// The measurements under load. Each gives, per arm, a list of rounds with figures or the reason why one is invalid.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ask, many, sleep } from "./http.js";
+import { HEADERS, send } from "./load.js";
+import { interleave } from "./rounds.js";
+import { CLICK, POSTBACK } from "./seed.js";
+
+const CONNECTIONS = 32;
+const DRAIN_MS = 60_000;
+const SETTLE_MS = 600;
+
+/** What the redirect of one click looks like with its id masked, after checking what must be there. */
+export async function probe(origin) {
+  const { status, headers } = await ask(origin + CLICK, { headers: HEADERS });
+  if (status !== 302) throw new Error(`a click answered ${status}`);
+  const location = new URL(headers.find(([name]) => name === "location")?.[1] ?? "missing:");
+  const id = location.searchParams.get("click_id") ?? "";
+  if (!/^[A-Za-z0-9_-]{48}$/.test(id)) throw new Error(`no click_id in ${location}`);
+  const written = headers.filter(([name]) => !["date", "connection", "keep-alive"].includes(name));
+  return { id, text: written.map((pair) => pair.join(": ").replaceAll(id, "ID")).sort().join("\n") };
+}
+
+/** Sends load and watches the server's CPU; `finish` may wait for work left behind the responses. */
+async function round(bench, arm, load, finish = async () => ({})) {
+  const { server } = bench;
+  const cpu = server.cpuSeconds();
+  const begin = performance.now();
+  const report = await send(load);
+  const end = await finish(report, begin);
+  const cpuEnd = end.cpu ?? server.cpuSeconds();
+  const result = { ...report, ...end, cpuMicros: ((cpuEnd - cpu) * 1e6) / report.requests };
+  if (report.bad_status > 0) result.invalid = `${report.bad_status} answers were neither 2xx nor 3xx`;
+  else if (report.failed > 0) result.invalid = `${report.failed} requests failed`;
+  else if (report.requests === 0) result.invalid = "no request was answered";
+  return result;
+}
+
+async function warm(bench, arms) {
+  for (const arm of arms) {
+    await send({ url: bench.server.urls[arm] + CLICK, connections: CONNECTIONS, seconds: bench.options.warm });
+  }
+}
+
+/** Redirects, nothing stored: throughput and CPU at 32 connections. */
+export async function redirect(bench) {
+  const arms = bench.arms("backtrail_off", "redirect");
+  await warm(bench, arms);
+  return interleave("redirect", arms, bench.options.rounds, async (arm) => {
+    const url = bench.server.urls[arm] + CLICK;
+    const result = await round(bench, arm, { url, connections: CONNECTIONS, seconds: bench.options.seconds });
+    await probe(bench.server.urls[arm]);
+    result.note = `${result.perSecond.toFixed(0)}/s, ${result.cpuMicros.toFixed(0)} µs CPU`;
+    return result;
+  });
+}
+
+/** Redirects, nothing stored, one at a time: the time a visitor waits for. */
+export async function latency(bench) {
+  const arms = bench.arms("backtrail_off", "redirect");
+  await warm(bench, arms);
+  return interleave("latency", arms, bench.options.rounds, async (arm) => {
+    const url = bench.server.urls[arm] + CLICK;
+    const result = await round(bench, arm, { url, connections: 1, seconds: bench.options.seconds });
+    result.note = `p50 ${result.p50.toFixed(0)} µs, p99 ${result.p99.toFixed(0)} µs`;
+    return result;
+  });
+}
+
+/** How many clicks an arm has in each store. */
+async function stored(bench, arm) {
+  const [{ rows }] = await bench.server.ask(arm, "sql", { statements: ["SELECT count(*) AS rows FROM clicks"] });
+  return { rows, ...(await bench.server.ask(arm, "entries", { prefix: "", except: bench.baseline(arm) })) };
+}
+
+async function forget(bench, arm) {
+  await bench.server.ask(arm, "sql", { statements: ["DELETE FROM clicks"] });
+  await bench.server.ask(arm, "forget", { prefix: "", except: bench.baseline(arm) });
+}
+
+/** Waits until every answered click is in D1 and in KV; says when that was and what the CPU clock showed then. */
+async function drained(bench, arm, report, begin) {
+  const { server } = bench;
+  const limit = performance.now() + DRAIN_MS;
+  let at, cpu, rows;
+  const look = () => {
+    at = performance.now();
+    cpu = server.cpuSeconds();
+  };
+  do {
+    await sleep(50);
+    [{ rows }] = await server.ask(arm, "sql", { statements: ["SELECT count(*) AS rows FROM clicks"] });
+    look();
+  } while (rows < report.requests && at < limit);
+  while (performance.now() < limit && (await stored(bench, arm)).entries < report.requests) {
+    await sleep(50);
+    look();
+  }
+  await sleep(SETTLE_MS);
+  const final = await stored(bench, arm);
+  return { ...final, cpu, storedPerSecond: final.rows / ((at - begin) / 1000) };
+}
+
+/** Redirects, every click stored: throughput of the redirects, and clicks stored per second until the last is there. */
+export async function store(bench) {
+  const arms = bench.arms("backtrail_on", "pages", "naive");
+  for (const arm of arms) {
+    await warm(bench, [arm]);
+    await sleep(2000 + SETTLE_MS);
+    await forget(bench, arm);
+  }
+  return interleave("stored", arms, bench.options.rounds, async (arm) => {
+    const url = bench.server.urls[arm] + CLICK;
+    const load = { url, connections: CONNECTIONS, seconds: bench.options.seconds };
+    const result = await round(bench, arm, load, (report, begin) => drained(bench, arm, report, begin));
+    // wrk stops with requests under way: the server may have answered one more per connection than wrk has counted.
+    const most = result.requests + CONNECTIONS;
+    for (const figure of ["rows", "entries"]) {
+      if (result[figure] < result.requests || result[figure] > most) {
+        result.invalid ??= `${result.requests} clicks were answered, ${result[figure]} ${figure} are stored`;
+      }
+    }
+    await forget(bench, arm);
+    await probe(bench.server.urls[arm]);
+    await sleep(1000);
+    await forget(bench, arm);
+    result.note =
+      `${result.perSecond.toFixed(0)} redirects/s, ${result.storedPerSecond.toFixed(0)} stored/s, ` +
+      `${result.cpuMicros.toFixed(0)} µs CPU, ${result.rows} rows, ${result.entries} entries in ${result.keys} KV values`;
+    return result;
+  });
+}
+
+/** A supply of ids: from Backtrail's own redirects, or random ones of the same shape where it is left out. */
+export async function clickIds(bench, arm, count) {
+  return many(count, 16, async () => (await probe(bench.server.urls[arm])).id);
+}
+
+const TABLE = { backtrail_on: "conversions", insert: "postbacks" };
+
+/** Postbacks, each with an order of its own, acknowledged after the commit. */
+export async function postback(bench) {
+  const arms = bench.arms("backtrail_on", "insert");
+  const folder = mkdtempSync(join(tmpdir(), "backtrail-bench-"));
+  const file = join(folder, "click-ids");
+  const origin = bench.has("backtrail_on") ? "backtrail_on" : "redirect";
+  const supply = Math.ceil(bench.options.seconds * 1500);
+  console.log(`postback · fetching ${supply} click ids`);
+  writeFileSync(file, (await clickIds(bench, origin, supply)).join("\n") + "\n");
+  await sleep(1000);
+  let series = 0;
+  const run = async (arm, seconds) => {
+    const statements = [`SELECT count(*) AS rows FROM ${TABLE[arm]}`];
+    const [{ rows: before }] = await bench.server.ask(arm, "sql", { statements });
+    const script = ["postbacks.lua", file, `order-${(series += 1)}-`, POSTBACK];
+    const headers = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
+    const load = { url: bench.server.urls[arm], connections: CONNECTIONS, seconds, script, headers };
+    const result = await round(bench, arm, load);
+    await sleep(SETTLE_MS);
+    const [{ rows }] = await bench.server.ask(arm, "sql", { statements });
+    result.rows = rows - before;
+    if (result.rows < result.requests || result.rows > result.requests + CONNECTIONS) {
+      result.invalid ??= `${result.requests} postbacks were acknowledged, ${result.rows} rows are new`;
+    }
+    result.note = `${result.perSecond.toFixed(0)}/s, ${result.cpuMicros.toFixed(0)} µs CPU, ${result.rows} rows`;
+    return result;
+  };
+  try {
+    for (const arm of arms) await run(arm, bench.options.warm);
+    return await interleave("postback", arms, bench.options.rounds, (arm) => run(arm, bench.options.seconds));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
