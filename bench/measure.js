@@ -23,14 +23,17 @@ export async function probe(origin) {
 }
 
 /** Sends load and watches the server's CPU; `finish` may wait for work left behind the responses. */
-async function round(bench, arm, load, finish = async () => ({})) {
+async function round(bench, load, finish = async () => ({})) {
   const { server } = bench;
   const cpu = server.cpuSeconds();
+  const outside = server.outsideSeconds();
   const begin = performance.now();
   const report = await send(load);
+  // How many processors' worth of time went to others meanwhile: what a noisy round is recognised by.
+  const others = (server.outsideSeconds() - outside) / ((performance.now() - begin) / 1000);
   const end = await finish(report, begin);
   const cpuEnd = end.cpu ?? server.cpuSeconds();
-  const result = { ...report, ...end, cpuMicros: ((cpuEnd - cpu) * 1e6) / report.requests };
+  const result = { ...report, ...end, others, cpuMicros: ((cpuEnd - cpu) * 1e6) / report.requests };
   if (report.bad_status > 0) result.invalid = `${report.bad_status} answers were neither 2xx nor 3xx`;
   else if (report.failed > 0) result.invalid = `${report.failed} requests failed`;
   else if (report.requests === 0) result.invalid = "no request was answered";
@@ -49,7 +52,7 @@ export async function redirect(bench) {
   await warm(bench, arms);
   return interleave("redirect", arms, bench.options.rounds, async (arm) => {
     const url = bench.server.urls[arm] + CLICK;
-    const result = await round(bench, arm, { url, connections: CONNECTIONS, seconds: bench.options.seconds });
+    const result = await round(bench, { url, connections: CONNECTIONS, seconds: bench.options.seconds });
     await probe(bench.server.urls[arm]);
     result.note = `${result.perSecond.toFixed(0)}/s, ${result.cpuMicros.toFixed(0)} µs CPU`;
     return result;
@@ -62,7 +65,7 @@ export async function latency(bench) {
   await warm(bench, arms);
   return interleave("latency", arms, bench.options.rounds, async (arm) => {
     const url = bench.server.urls[arm] + CLICK;
-    const result = await round(bench, arm, { url, connections: 1, seconds: bench.options.seconds });
+    const result = await round(bench, { url, connections: 1, seconds: bench.options.seconds });
     result.note = `p50 ${result.p50.toFixed(0)} µs, p99 ${result.p99.toFixed(0)} µs`;
     return result;
   });
@@ -113,7 +116,7 @@ export async function store(bench) {
   return interleave("stored", arms, bench.options.rounds, async (arm) => {
     const url = bench.server.urls[arm] + CLICK;
     const load = { url, connections: CONNECTIONS, seconds: bench.options.seconds };
-    const result = await round(bench, arm, load, (report, begin) => drained(bench, arm, report, begin));
+    const result = await round(bench, load, (report, begin) => drained(bench, arm, report, begin));
     // wrk stops with requests under way: the server may have answered one more per connection than wrk has counted.
     const most = result.requests + CONNECTIONS;
     for (const figure of ["rows", "entries"]) {
@@ -156,7 +159,7 @@ export async function postback(bench) {
     const script = ["postbacks.lua", file, `order-${(series += 1)}-`, POSTBACK];
     const headers = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
     const load = { url: bench.server.urls[arm], connections: CONNECTIONS, seconds, script, headers };
-    const result = await round(bench, arm, load);
+    const result = await round(bench, load);
     await sleep(SETTLE_MS);
     const [{ rows }] = await bench.server.ask(arm, "sql", { statements });
     result.rows = rows - before;

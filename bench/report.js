@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import workerd from "workerd";
-import { compare, summary } from "./rounds.js";
+import { compare, median, summary } from "./rounds.js";
 
 const COLUMNS = ["measured", "Backtrail", "control", "ratio or difference", "range", "target", "reached"];
 
@@ -92,12 +92,14 @@ function lines({ redirect, latency, stored, postback, counts, size, startup, res
 }
 
 /** The table as Markdown, and whether every round was valid. */
-export function report(results, settings) {
+export function report(results, { options }) {
   const invalid = [];
+  const others = [];
   for (const [measurement, arms] of Object.entries(results)) {
     if (arms === undefined || Array.isArray(arms) || measurement === "counts") continue;
     for (const [name, rounds] of Object.entries(arms)) {
       rounds.forEach((round, i) => {
+        if (round.others !== undefined) others.push(round.others);
         if (round.invalid !== undefined) invalid.push(`${measurement}, ${name}, round ${i + 1}: ${round.invalid}`);
       });
     }
@@ -109,8 +111,9 @@ export function report(results, settings) {
   const text = [
     ...table,
     "",
-    `Medians of ${settings.rounds} interleaved rounds of ${settings.seconds} s; ranges are of single rounds.`,
-    `Stores in ${settings.stores} (${fileSystem(settings.stores)}). ${cores} × ${cpu}, Linux ${kernel}, ${workerd}, load average at the end ${load}.`,
+    `Medians of ${options.rounds} interleaved rounds of ${options.seconds} s; ranges are of single rounds.`,
+    `Stores in ${options.stores} (${fileSystem(options.stores)}). ${cores} × ${cpu}, Linux ${kernel}, ${workerd}, load average at the end ${load}.`,
+    `Other processes used ${decimals(median(others))} processors meanwhile (median), at most ${decimals(Math.max(...others))}.`,
     ...invalid.map((line) => `INVALID and left out: ${line}`),
     ...(results.counts?.unmetered > 0 ? [`${results.counts.unmetered} statements gave no count of rows.`] : []),
   ].join("\n");

@@ -1,15 +1,11 @@
 // `make bench`: Backtrail against hand-written JavaScript workers, on one workerd, in one run. See docs/performance.md.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { prepare } from "./load.js";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { withBench } from "./bench.js";
 import * as measure from "./measure.js";
-import { ENTRY, ROOT, arm, backtrail } from "./modules.js";
+import { ROOT } from "./modules.js";
 import * as once from "./once.js";
 import { machine, report } from "./report.js";
-import { BINDINGS, controlSchema, migrations, seed } from "./seed.js";
-import { start } from "./server.js";
 
 const MEASUREMENTS = {
   redirect: measure.redirect,
@@ -21,167 +17,26 @@ const MEASUREMENTS = {
   startup: once.startup,
   restart: once.restart,
 };
-const CONTROLS = ["redirect", "pages", "naive", "insert"];
 
-const USAGE = `node bench/run.js [options]
-  --rounds N      rounds of each arm (5)
-  --seconds N     length of a round (5)
-  --warm N        seconds of load before the first round (2)
-  --only A,B      of ${Object.keys(MEASUREMENTS).join(", ")}
-  --stores DIR    where KV and D1 keep their files (the system's temporary folder); /dev/shm leaves the disk out
-  --controls      only the JavaScript workers, without Backtrail
-  --entry FILE    another build's entry in the place of src/edge/entry.js`;
-
-function options() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: "string", default: "5" },
-      seconds: { type: "string", default: "5" },
-      warm: { type: "string", default: "2" },
-      only: { type: "string", default: Object.keys(MEASUREMENTS).join(",") },
-      stores: { type: "string", default: tmpdir() },
-      controls: { type: "boolean", default: false },
-      entry: { type: "string", default: ENTRY },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const number = (name) => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1 || value > 600) throw new Error(`--${name} is a whole number from 1 to 600`);
-    return value;
-  };
-  const only = values.only.split(",");
-  const unknown = only.find((name) => !(name in MEASUREMENTS));
-  if (unknown !== undefined) throw new Error(`--only knows no ${unknown}\n${USAGE}`);
-  return {
-    rounds: number("rounds"),
-    seconds: number("seconds"),
-    warm: number("warm"),
-    only,
-    stores: resolve(values.stores),
-    controls: values.controls,
-    entry: resolve(values.entry),
-    help: values.help,
-  };
-}
-
-/** Everything the measurements share. */
-class Bench {
-  started = Date.now();
-  #baseline = new Map();
-
-  constructor(settings, folder) {
-    this.options = settings;
-    this.folder = folder;
+await withBench(async (bench) => {
+  const { options } = bench;
+  const chosen = options.only ?? Object.keys(MEASUREMENTS);
+  const unknown = chosen.find((name) => !(name in MEASUREMENTS));
+  if (unknown !== undefined) {
+    throw new Error(`--only knows no ${unknown}, but ${Object.keys(MEASUREMENTS).join(", ")}`);
   }
-
-  async load() {
-    this.parts = [];
-    this.sources = {};
-    for (const name of CONTROLS) this.parts.push({ name, modules: await arm(name) });
-    this.sources.redirect = this.parts[0].modules;
-    if (!this.options.controls) {
-      const { plain, counting } = await backtrail(this.options.entry);
-      this.sources.backtrail = plain;
-      this.parts.push({ name: "backtrail_off", modules: plain, bindings: { ...BINDINGS, CLICK_RECORDING: "off" } });
-      this.parts.push({ name: "backtrail_on", modules: plain, bindings: BINDINGS });
-      this.parts.push({ name: "backtrail_counted", modules: counting, bindings: BINDINGS });
-    }
-    // A binding is JSON: modules that are not text travel as base64.
-    const portable = (modules) =>
-      modules.map(({ path, type, contents }) => ({
-        path,
-        type,
-        contents: type === "ESModule" ? contents : contents.toString("base64"),
-      }));
-    this.harness = {
-      modules: await arm("harness"),
-      bindings: {
-        SOURCES: Object.fromEntries(Object.entries(this.sources).map(([kind, modules]) => [kind, portable(modules)])),
-        VARIABLES: BINDINGS,
-      },
-    };
+  const results = {};
+  for (const name of chosen) {
+    console.log(`\n── ${name}`);
+    results[name] = await MEASUREMENTS[name](bench);
   }
-
-  async start() {
-    this.server = await start(this.parts, this.harness, this.folder);
-  }
-
-  /** The same stores under a new process. */
-  async again() {
-    await this.server.stop();
-    await this.start();
-  }
-
-  async seed() {
-    for (const { name } of this.parts) {
-      const control = CONTROLS.includes(name);
-      const statements = [...migrations(), ...(control ? controlSchema() : [])];
-      await this.server.ask(name, "sql", { statements });
-      if (!control) await seed(this.server.urls[name]);
-      this.#baseline.set(name, await this.server.ask(name, "names", { prefix: "" }));
-    }
-  }
-
-  has(name) {
-    return this.parts.some((part) => part.name === name);
-  }
-
-  arms(...names) {
-    return names.filter((name) => this.has(name));
-  }
-
-  /** KV keys that were there before the first click. */
-  baseline(name) {
-    return this.#baseline.get(name) ?? [];
-  }
-
-  /** Both sides have to send the same bytes, but for the id; otherwise the comparison means nothing. */
-  async check() {
-    const texts = new Map();
-    for (const name of this.arms("redirect", "pages", "naive", "backtrail_off", "backtrail_on")) {
-      texts.set(name, (await measure.probe(this.server.urls[name])).text);
-    }
-    const expected = texts.get("redirect");
-    for (const [name, text] of texts) {
-      if (text !== expected) console.log(`WARNING: ${name} sends other headers.\n${text}\n— instead of —\n${expected}`);
-    }
-  }
-}
-
-async function main() {
-  const settings = options();
-  if (settings.help) return console.log(USAGE);
-  prepare();
-  const folder = mkdtempSync(join(settings.stores, "backtrail-bench-"));
-  const bench = new Bench(settings, folder);
-  try {
-    await bench.load();
-    console.log(`bench: starting ${bench.parts.map(({ name }) => name).join(", ")}`);
-    await bench.start();
-    await bench.seed();
-    await bench.check();
-    const results = {};
-    for (const name of settings.only) {
-      console.log(`\n── ${name}`);
-      results[name] = await MEASUREMENTS[name](bench);
-    }
-    const { text, isValid } = report(results, settings);
-    console.log(`\n${text}`);
-    const out = join(ROOT, "bench/results");
-    mkdirSync(out, { recursive: true });
-    const stem = join(out, new Date(bench.started).toISOString().replaceAll(/[:.]/g, "-"));
-    writeFileSync(`${stem}.json`, JSON.stringify({ machine: machine(), settings, results }, null, 1));
-    writeFileSync(`${stem}.md`, `${text}\n`);
-    console.log(`bench: wrote ${stem}.json and .md`);
-    if (!isValid) process.exitCode = 1;
-  } finally {
-    await bench.server?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-main().catch((error) => {
-  console.error(`bench: ${error.message}`);
-  process.exitCode = 1;
+  const { text, isValid } = report(results, bench);
+  console.log(`\n${text}`);
+  const out = join(ROOT, "bench/results");
+  mkdirSync(out, { recursive: true });
+  const stem = join(out, new Date(bench.started).toISOString().replaceAll(/[:.]/g, "-"));
+  writeFileSync(`${stem}.json`, JSON.stringify({ machine: machine(), options, results }, null, 1));
+  writeFileSync(`${stem}.md`, `${text}\n`);
+  console.log(`bench: wrote ${stem}.json and .md`);
+  if (!isValid) process.exitCode = 1;
 });

@@ -8,9 +8,9 @@ const TICKS = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }))
 
 /**
  * Starts the arms: `{ name, modules, bindings }` each. `folder` keeps their stores. `harness` holds the modules and
- * bindings of the worker that looks into them.
+ * bindings of the worker that looks into them. `inspector` opens V8's inspector, which slows everything.
  */
-export async function start(arms, harness, folder) {
+export async function start(arms, harness, folder, { inspector = false } = {}) {
   const stores = (name) => ({ d1Databases: { DB: `d1-${name}` }, kvNamespaces: { KV: `kv-${name}` } });
   const workers = arms.map((arm) => ({
     name: arm.name,
@@ -33,6 +33,7 @@ export async function start(arms, harness, folder) {
       workers,
       host: "127.0.0.1",
       cf: false,
+      inspectorPort: inspector ? 0 : undefined,
       logRequests: false,
       log: new Log(LogLevel.WARN),
       unsafeLocalExplorer: false,
@@ -46,8 +47,9 @@ export async function start(arms, harness, folder) {
   const pid = workerdPid();
   return {
     urls,
-    pid,
+    inspector: inspector ? `http://${(await miniflare.getInspectorURL()).host}` : undefined,
     cpuSeconds: () => cpuSeconds(pid),
+    outsideSeconds: () => busySeconds() - cpuSeconds(pid) - ownSeconds(),
     ask: (arm, command, details = {}) => ask(urls.harness, { arm, command, ...details }),
     stop: () => miniflare.dispose(),
   };
@@ -80,10 +82,31 @@ function workerdPid() {
   throw new Error("no workerd among the child processes");
 }
 
-/** User and system time of the process and all its threads. */
-function cpuSeconds(pid) {
+/** The fields of a process's statistics from its state on. */
+function statistics(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The command's name may hold spaces; the fields are counted from behind its closing parenthesis.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+}
+
+/** User and system time of the process and all its threads. */
+function cpuSeconds(pid) {
+  const fields = statistics(pid);
+  return (fields[11] + fields[12]) / TICKS;
+}
+
+/** The same of this process and of those children that have ended, which is every wrk. */
+function ownSeconds() {
+  const fields = statistics("self");
+  return (fields[11] + fields[12] + fields[13] + fields[14]) / TICKS;
+}
+
+/** What all processors of the machine have done; time taken by a hypervisor's other guests included. */
+function busySeconds() {
+  const [user, nice, system, , , interrupt, soft, steal] = readFileSync("/proc/stat", "utf8")
+    .split("\n", 1)[0]
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + interrupt + soft + steal) / TICKS;
 }
