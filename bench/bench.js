@@ -143,13 +143,12 @@ class Bench {
 /** Does work with a server that is started, seeded and checked, and leaves nothing behind, come what may. */
 export async function withBench(work, debugging = {}) {
   let bench, folder;
-  const clean = async () => {
-    await bench?.server?.stop();
+  // Miniflare ends the process on a signal after killing its server; what is left to do is done on the way out.
+  process.once("exit", () => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  };
-  const interrupted = () => clean().finally(() => process.exit(130));
-  process.once("SIGINT", interrupted);
-  process.once("SIGTERM", interrupted);
+  });
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
   try {
     const settings = options();
     if (settings.help) {
@@ -169,6 +168,6 @@ export async function withBench(work, debugging = {}) {
     console.error(`bench: ${error.message}`);
     process.exitCode = 1;
   } finally {
-    await clean();
+    await bench?.server?.stop();
   }
 }

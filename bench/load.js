@@ -31,7 +31,7 @@ export function prepare() {
 /** Sends requests for some seconds. `script` is a Lua file of this folder with its arguments. */
 export async function send({ url, connections, seconds, headers = HEADERS, script = ["report.lua"] }) {
   const [file, ...details] = script;
-  const { stdout } = await promisify(execFile)("wrk", [
+  const running = promisify(execFile)("wrk", [
     "--threads=1",
     `--connections=${connections}`,
     `--duration=${seconds}s`,
@@ -42,6 +42,9 @@ export async function send({ url, connections, seconds, headers = HEADERS, scrip
     "--",
     ...details,
   ]);
+  const end = () => running.child.kill();
+  process.once("exit", end);
+  const { stdout } = await running.finally(() => process.off("exit", end));
   const line = stdout.split("\n").find((text) => text.startsWith("JSON "));
   if (line === undefined) throw new Error(`wrk printed no report:\n${stdout}`);
   const report = JSON.parse(line.slice(5));

@@ -10,6 +10,7 @@ import { CLICK, POSTBACK } from "./seed.js";
 const CONNECTIONS = 32;
 const DRAIN_MS = 60_000;
 const SETTLE_MS = 600;
+const EXACT = 2000;
 
 /** What the redirect of one click looks like with its id masked, after checking what must be there. */
 export async function probe(origin) {
@@ -105,12 +106,29 @@ async function drained(bench, arm, report, begin) {
   return { ...final, cpu, storedPerSecond: final.rows / ((at - begin) / 1000) };
 }
 
+/** Sends a number of clicks that is known exactly and wants each of them, by its id, once in D1 and once in KV. */
+async function accountFor(bench, arm) {
+  const sent = new Set(await clickIds(bench, arm, EXACT));
+  await sleep(2000 + SETTLE_MS);
+  const statements = ["SELECT click_id FROM clicks"];
+  const rows = (await bench.server.ask(arm, "sql", { statements })).map(({ click_id }) => click_id);
+  const { entries } = await stored(bench, arm);
+  const found = rows.filter((id) => sent.has(id)).length;
+  if (sent.size !== EXACT || rows.length !== EXACT || found !== EXACT || entries !== EXACT) {
+    const got = `${rows.length} rows, ${found} of them as sent, and ${entries} entries in KV`;
+    throw new Error(`${arm} stored ${EXACT} clicks as ${got}; its speed means nothing`);
+  }
+  console.log(`stored · ${arm}: ${EXACT} clicks sent, each of them is in D1 and in KV`);
+}
+
 /** Redirects, every click stored: throughput of the redirects, and clicks stored per second until the last is there. */
 export async function store(bench) {
   const arms = bench.arms("backtrail_on", "pages", "naive");
   for (const arm of arms) {
     await warm(bench, [arm]);
     await sleep(2000 + SETTLE_MS);
+    await forget(bench, arm);
+    await accountFor(bench, arm);
     await forget(bench, arm);
   }
   return interleave("stored", arms, bench.options.rounds, async (arm) => {
