@@ -11,6 +11,7 @@ const CONNECTIONS = 32;
 const DRAIN_MS = 60_000;
 const SETTLE_MS = 600;
 const EXACT = 2000;
+const EXACT_POSTBACKS = 500;
 
 /** What the redirect of one click looks like with its id masked, after checking what must be there. */
 export async function probe(origin) {
@@ -160,6 +161,19 @@ export async function clickIds(bench, arm, count) {
 
 const TABLE = { backtrail_on: "conversions", insert: "postbacks" };
 
+/** Sends a number of postbacks that is known exactly and wants each recorded, and each order once in D1. */
+async function acknowledge(bench, arm, ids) {
+  const headers = { Host: HEADERS.Host, "CF-Connecting-IP": "198.51.100.9" };
+  const url = (i) => `${bench.server.urls[arm]}/postback?${POSTBACK}&click_id=${ids[i]}&order_id=exact-${i}`;
+  const answers = await many(ids.length, 16, (i) => ask(url(i), { headers }));
+  const wrong = answers.find(({ status, body }) => status !== 200 || JSON.parse(body).verdict !== "recorded");
+  if (wrong !== undefined) throw new Error(`a postback to ${arm} answered ${wrong.status}: ${wrong.body}`);
+  const statements = [`SELECT count(DISTINCT order_id) AS orders FROM ${TABLE[arm]} WHERE order_id LIKE 'exact-%'`];
+  const [{ orders }] = await bench.server.ask(arm, "sql", { statements });
+  if (orders !== ids.length) throw new Error(`${arm} acknowledged ${ids.length} orders and has ${orders}`);
+  console.log(`postback · ${arm}: ${ids.length} sent, each is recorded and in D1`);
+}
+
 /** Postbacks, each with an order of its own, acknowledged after the commit. */
 export async function postback(bench) {
   const arms = bench.arms("backtrail_on", "insert");
@@ -168,8 +182,10 @@ export async function postback(bench) {
   const origin = bench.has("backtrail_on") ? "backtrail_on" : "redirect";
   const supply = Math.ceil(bench.options.seconds * 1500);
   console.log(`postback · fetching ${supply} click ids`);
-  writeFileSync(file, (await clickIds(bench, origin, supply)).join("\n") + "\n");
+  const ids = await clickIds(bench, origin, supply);
+  writeFileSync(file, `${ids.join("\n")}\n`);
   await sleep(1000);
+  for (const arm of arms) await acknowledge(bench, arm, ids.slice(0, EXACT_POSTBACKS));
   let series = 0;
   const run = async (arm, seconds) => {
     const statements = [`SELECT count(*) AS rows FROM ${TABLE[arm]}`];
