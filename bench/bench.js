@@ -54,7 +54,6 @@ function options() {
 /** Everything the measurements share. */
 class Bench {
   started = Date.now();
-  #baseline = new Map();
 
   constructor(settings, folder, debugging) {
     this.options = settings;
@@ -106,7 +105,6 @@ class Bench {
       const statements = [...migrations(), ...(control ? controlSchema() : [])];
       await this.server.ask(name, "sql", { statements });
       if (!control) await seed(this.server.urls[name]);
-      this.#baseline.set(name, await this.server.ask(name, "names", { prefix: "" }));
     }
   }
 
@@ -120,11 +118,6 @@ class Bench {
 
   arms(...names) {
     return names.filter((name) => this.has(name));
-  }
-
-  /** KV keys that were there before the first click. */
-  baseline(name) {
-    return this.#baseline.get(name) ?? [];
   }
 
   /** Both sides have to send the same bytes, but for the id; otherwise the comparison means nothing. */

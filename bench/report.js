@@ -113,7 +113,7 @@ export function report(results, { options }) {
     "",
     `Medians of ${options.rounds} interleaved rounds of ${options.seconds} s; ranges are of single rounds.`,
     `Stores in ${options.stores} (${fileSystem(options.stores)}). ${cores} × ${cpu}, Linux ${kernel}, ${workerd}, load average at the end ${load}.`,
-    `Other processes used ${decimals(median(others))} processors meanwhile (median), at most ${decimals(Math.max(...others))}.`,
+    ...(others.length > 0 ? [`Other processes used ${decimals(median(others))} processors meanwhile (median), at most ${decimals(Math.max(...others))}.`] : []),
     ...invalid.map((line) => `INVALID and left out: ${line}`),
     ...(results.counts?.unmetered > 0 ? [`${results.counts.unmetered} statements gave no count of rows.`] : []),
   ].join("\n");

@@ -4,14 +4,12 @@
 const CLICK_ID = /(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{48}(?![A-Za-z0-9_-])/g;
 const AT_ONCE = 50;
 
-/** Names under a prefix, but for those that were there before. */
-async function keys(kv, prefix, except = []) {
-  const known = new Set(except);
+async function keys(kv) {
   const names = [];
   let cursor;
   do {
-    const page = await kv.list({ prefix, cursor });
-    for (const { name } of page.keys) if (!known.has(name)) names.push(name);
+    const page = await kv.list({ cursor });
+    for (const { name } of page.keys) names.push(name);
     cursor = page.list_complete ? undefined : page.cursor;
   } while (cursor !== undefined);
   return names;
@@ -28,23 +26,24 @@ const COMMANDS = {
     for (const statement of statements) rows = (await db.prepare(statement).all()).results;
     return rows;
   },
-  /** How many keys there are and how many different click ids their values hold. */
-  async entries({ kv }, { prefix, except }) {
-    const names = await keys(kv, prefix, except);
+  /** How many values hold click ids, and how many different ones. Configuration holds none. */
+  async entries({ kv }) {
+    let values = 0;
     const ids = new Set();
-    await each(names, async (name) => {
-      const text = (await kv.get(name)) ?? "";
-      for (const id of text.match(CLICK_ID) ?? []) ids.add(id);
+    await each(await keys(kv), async (name) => {
+      const found = ((await kv.get(name)) ?? "").match(CLICK_ID) ?? [];
+      if (found.length > 0) values += 1;
+      for (const id of found) ids.add(id);
     });
-    return { keys: names.length, entries: ids.size };
+    return { values, entries: ids.size };
   },
-  async names({ kv }, { prefix }) {
-    return keys(kv, prefix);
-  },
-  async forget({ kv }, { prefix, except }) {
-    const names = await keys(kv, prefix, except);
-    await each(names, (name) => kv.delete(name));
-    return names.length;
+  /** Deletes what holds click ids, so that no arm is slowed by what an earlier round left. */
+  async forget({ db, kv }) {
+    await db.prepare("DELETE FROM clicks").run();
+    await each(await keys(kv), async (name) => {
+      if (((await kv.get(name)) ?? "").search(CLICK_ID) >= 0) await kv.delete(name);
+    });
+    return {};
   },
 };
 
