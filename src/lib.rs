@@ -4,7 +4,10 @@
 //! [`domain`] decides, [`app`] sequences, [`http`] translates, [`store`] writes down, and `edge`
 //! (compiled for the Worker only) connects them to the platform.
 
+pub mod app;
 pub mod domain;
+pub mod http;
+pub mod store;
 
 #[cfg(target_arch = "wasm32")]
 mod edge;

@@ -1,0 +1,13 @@
+//! What happens: one function per use case, over ports whose docs state the guarantee.
+//!
+//! Sequence and repeatability live here. Not here: decisions (`domain/`), SQL (`store/`), status
+//! codes (`http/`), the platform (`edge/`).
+
+pub mod follow;
+pub mod judge;
+pub mod memory;
+pub mod pages;
+pub mod ports;
+pub mod refusals;
+pub mod settings;
+pub mod situate;
