@@ -11,5 +11,6 @@ pub mod memory;
 pub mod pages;
 pub mod ports;
 pub mod refusals;
+pub mod rate;
 pub mod settings;
 pub mod situate;

@@ -7,6 +7,7 @@
 use super::verdict::words;
 
 mod automata;
+mod description;
 #[cfg(test)]
 mod tests;
 
@@ -143,7 +144,7 @@ pub struct Visit {
 pub fn read(hints: &Hints<'_>) -> Visit {
     let user_agent = beginning(hints.user_agent.trim_ascii());
     let automaton = automata::recognise(user_agent);
-    let os = os_of(user_agent);
+    let (device, os, browser) = description::describe(user_agent);
     Visit {
         uncounted: purpose_of(hints.purpose).or(automaton),
         is_embedded: is_embedding(hints.fetch_dest),
@@ -151,9 +152,9 @@ pub fn read(hints: &Hints<'_>) -> Visit {
             automaton,
             Some(Uncounted::Bot | Uncounted::Tool | Uncounted::NoUserAgent)
         ),
-        device: device_of(user_agent, os),
+        device,
         os,
-        browser: browser_of(user_agent),
+        browser,
         has_gpc: hints.gpc,
     }
 }
@@ -181,93 +182,4 @@ fn is_embedding(fetch_dest: &str) -> bool {
     ["image", "iframe", "frame", "embed", "object", "fencedframe"]
         .iter()
         .any(|dest| fetch_dest.trim_ascii().eq_ignore_ascii_case(dest))
-}
-
-/// The operating system; what names several is listed under the most special one.
-fn os_of(user_agent: &str) -> Os {
-    const NAMES: &[(&str, Os)] = &[
-        ("Windows", Os::Windows),
-        ("Android", Os::Android),
-        ("iPhone", Os::Ios),
-        ("iPad", Os::Ios),
-        ("iPod", Os::Ios),
-        ("CrOS", Os::ChromeOs),
-        ("Macintosh", Os::MacOs),
-        ("Mac OS X", Os::MacOs),
-        ("Linux", Os::Linux),
-        ("X11", Os::Linux),
-    ];
-    first_named(user_agent, NAMES).unwrap_or(Os::Other)
-}
-
-/// The kind of device, from the user agent and what it says of the system.
-fn device_of(user_agent: &str, os: Os) -> Device {
-    const TELEVISIONS: &[&str] = &[
-        "SmartTV",
-        "SMART-TV",
-        "Smart-TV",
-        "AppleTV",
-        "GoogleTV",
-        "Android TV",
-        "BRAVIA",
-        "AFT",
-        "HbbTV",
-        "Web0S",
-        "CrKey",
-        "Roku",
-        "NetCast",
-    ];
-    let says = |word: &str| user_agent.contains(word);
-    if TELEVISIONS.iter().any(|word| says(word)) {
-        return Device::Tv;
-    }
-    match os {
-        _ if says("iPad") || says("Tablet") || says("PlayBook") || says("Kindle") => Device::Tablet,
-        Os::Ios => Device::Mobile,
-        Os::Android if says("Mobile") => Device::Mobile,
-        Os::Android => Device::Tablet,
-        _ if says("Mobile") || says("Phone") || says("Opera Mini") => Device::Mobile,
-        Os::Windows | Os::MacOs | Os::ChromeOs | Os::Linux => Device::Desktop,
-        Os::Other => Device::Other,
-    }
-}
-
-/// The browser. Most claim to be others as well, so the order is from the special to the general.
-fn browser_of(user_agent: &str) -> Browser {
-    const NAMES: &[(&str, Browser)] = &[
-        ("Instagram", Browser::Instagram),
-        ("FBAN/", Browser::Facebook),
-        ("FBAV/", Browser::Facebook),
-        ("FB_IAB", Browser::Facebook),
-        ("musical_ly", Browser::TikTok),
-        ("BytedanceWebview", Browser::TikTok),
-        ("Snapchat", Browser::Snapchat),
-        ("Pinterest/", Browser::Pinterest),
-        (" Line/", Browser::Line),
-        ("MicroMessenger", Browser::WeChat),
-        ("Edg", Browser::Edge),
-        ("OPR/", Browser::Opera),
-        ("OPT/", Browser::Opera),
-        ("OPiOS", Browser::Opera),
-        ("Opera", Browser::Opera),
-        ("YaBrowser", Browser::Yandex),
-        ("SamsungBrowser", Browser::Samsung),
-        ("UCBrowser", Browser::Uc),
-        ("UCWEB", Browser::Uc),
-        ("Firefox/", Browser::Firefox),
-        ("FxiOS/", Browser::Firefox),
-        ("CriOS/", Browser::Chrome),
-        ("; wv)", Browser::WebView),
-        ("Chrome/", Browser::Chrome),
-        ("Chromium/", Browser::Chrome),
-        ("Trident/", Browser::InternetExplorer),
-        ("MSIE ", Browser::InternetExplorer),
-        ("Safari/", Browser::Safari),
-    ];
-    first_named(user_agent, NAMES).unwrap_or(Browser::Other)
-}
-
-/// What the first name in the list means that occurs in the text.
-fn first_named<T: Copy>(text: &str, names: &[(&str, T)]) -> Option<T> {
-    names.iter().find(|(name, _)| text.contains(name)).map(|(_, meaning)| *meaning)
 }

@@ -7,6 +7,9 @@
 
 use super::encoding;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest address in bytes, as it is written.
 pub const MAX_ADDRESS_BYTES: usize = 4096;
 
@@ -200,7 +203,8 @@ pub fn check_landing_page(
     let is_web =
         scheme.eq_ignore_ascii_case("https") || development && scheme.eq_ignore_ascii_case("http");
     let is_listed = || app_schemes.iter().any(|listed| scheme.eq_ignore_ascii_case(listed));
-    if !is_web && !(is_app_scheme(scheme) && is_listed()) {
+    let is_app = is_app_scheme(scheme) && is_listed();
+    if !is_web && !is_app {
         return Err(AddressFault::Scheme);
     }
     let Some(rest) = rest.strip_prefix("//") else {
