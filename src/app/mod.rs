@@ -6,6 +6,7 @@
 pub mod access;
 pub mod catalog;
 pub mod follow;
+pub mod history;
 pub mod judge;
 pub mod memory;
 pub mod pages;

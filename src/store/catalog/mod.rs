@@ -2,7 +2,6 @@
 //! `app/catalog/resources.rs`; every value is bound.
 
 mod read;
-mod sql;
 mod write;
 
 use std::collections::VecDeque;
@@ -120,7 +119,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     }
 }
 
-fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
+pub(super) fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
     let object = |row| match row {
         Json::Object(record) => Some(record),
         _ => None,

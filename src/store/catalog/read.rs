@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::sql::Sql;
+use crate::store::sql::Sql;
 use crate::app::catalog::resource::Resource;
 use crate::app::catalog::{Place, Selection};
 use crate::domain::namespace::Namespace;

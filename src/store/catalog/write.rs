@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::read;
-use super::sql::Sql;
+use crate::store::sql::Sql;
 use crate::app::catalog::resource::{Field, Kind, Record, Resource, Writable};
 use crate::app::catalog::{Draft, Idempotency, Place};
 use crate::domain::namespace::Namespace;
