@@ -5,13 +5,15 @@
 
 pub mod access;
 pub mod catalog;
+pub mod collect;
+pub mod errands;
 pub mod follow;
 pub mod history;
 pub mod judge;
 pub mod memory;
 pub mod pages;
 pub mod ports;
-pub mod refusals;
 pub mod rate;
+pub mod refusals;
 pub mod settings;
 pub mod situate;

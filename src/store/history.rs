@@ -58,12 +58,8 @@ const CONVERSIONS: Source = Source {
     ],
 };
 
-const INBOX: Source = Source {
-    from: "inbox AS t",
-    order: &["request_id"],
-    time: "received_at",
-    expressions: &[],
-};
+const INBOX: Source =
+    Source { from: "inbox AS t", order: &["request_id"], time: "received_at", expressions: &[] };
 
 fn source_of(resource: &Resource) -> &'static Source {
     match resource.name {
@@ -113,7 +109,11 @@ fn list(resource: &Resource, namespace: &Namespace, period: &Period) -> Statemen
         let names: Vec<String> = order.clone().collect();
         conditions.push(format!("({}) < ({})", names.join(", "), position.join(", ")));
     }
-    let order: Vec<String> = order.map(|name| format!("{name} DESC")).collect();
+    // A click has few conversions: they are found by it and then sorted. The `+` keeps SQLite from
+    // walking along time instead.
+    let is_selective = period.filters.iter().any(|(field, _)| *field == "click_id");
+    let plus = if is_selective { "+" } else { "" };
+    let order: Vec<String> = order.map(|name| format!("{plus}{name} DESC")).collect();
     let text = format!(
         "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}",
         columns(resource, source),

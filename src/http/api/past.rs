@@ -76,9 +76,7 @@ fn period<S: Stores>(
 
 /// The position in a cursor: as many plain values as a position of this list has.
 fn position<S: Stores>(of: &'static Resource, text: &str) -> Result<Vec<Value>, Response> {
-    let is_plain = |value: &Value| {
-        value.is_u64() || value.as_str().is_some_and(paging::is_plain)
-    };
+    let is_plain = |value: &Value| value.is_u64() || value.as_str().is_some_and(paging::is_plain);
     match paging::key_of_cursor(text)? {
         Value::Array(values)
             if values.len() == S::position(of, &Record::new()).len()

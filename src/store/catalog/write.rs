@@ -4,12 +4,12 @@
 use serde_json::Value as Json;
 
 use super::read;
-use crate::store::sql::Sql;
 use crate::app::catalog::resource::{Field, Kind, Record, Resource, Writable};
 use crate::app::catalog::{Draft, Idempotency, Place};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
+use crate::store::sql::Sql;
 
 /// Creates objects and reads them back. The statements, in this order; 1, 4 and 5 only with a
 /// name for the request:

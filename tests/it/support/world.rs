@@ -60,6 +60,7 @@ impl World {
             has_click_copies: true,
             is_recording: true,
             storage_timeout_ms: 900,
+            demo_token: None,
         }
     }
 
