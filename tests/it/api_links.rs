@@ -91,6 +91,13 @@ fn a_claimed_default_link_moves_from_its_affiliates_others() {
     demo.changes("links/2", json!({ "is_default": true, "name": "main" }));
     assert_eq!(defaults(), [false, true, false]);
     assert_eq!(world.copy("d/demo/1/1")["id"], 2);
+    demo.is_told(Patch, "links/2", json!({ "is_default": null }), &["is_default: invalid"]);
+    demo.is_told(
+        Patch,
+        "links/2",
+        json!({ "is_default": false }),
+        &["is_default: default_required"],
+    );
     demo.is_refused(Delete, "links/2", None, (405, "method_not_allowed"));
     demo.is_told(Patch, "links/2", json!({ "affiliate_id": 2 }), &["affiliate_id: create_only"]);
 }

@@ -100,6 +100,9 @@ async fn answer(
     if of_namespaces && method == Method::Post && !access.is_root() {
         return Err(problem::root_only());
     }
+    if !of_namespaces && access.is_namespace_unknown {
+        return Err(problem::not_admitted(access::Refused::OtherNamespace));
+    }
     if !of_namespaces && access.namespace.is_none() {
         return Err(problem::namespace_required());
     }
