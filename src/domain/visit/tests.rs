@@ -90,7 +90,7 @@ fn bots_that_say_so_are_suspected() {
 }
 
 #[test]
-fn libraries_and_a_missing_user_agent_are_suspected() {
+fn libraries_and_a_missing_user_agent_are_not_counted_and_not_suspected() {
     for user_agent in [
         "curl/8.5.0",
         "Wget/1.21.4",
@@ -117,12 +117,12 @@ fn libraries_and_a_missing_user_agent_are_suspected() {
     ] {
         let visit = by(user_agent);
         assert_eq!(visit.uncounted, Some(Uncounted::Tool), "{user_agent}");
-        assert!(visit.is_suspected_bot, "{user_agent}");
+        assert!(!visit.is_suspected_bot, "{user_agent}");
     }
     for user_agent in ["", "   "] {
         let visit = by(user_agent);
         assert_eq!(visit.uncounted, Some(Uncounted::NoUserAgent));
-        assert!(visit.is_suspected_bot);
+        assert!(!visit.is_suspected_bot);
     }
 }
 
