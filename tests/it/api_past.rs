@@ -3,10 +3,11 @@
 use backtrail::domain::click_id::{ClickId, Flags};
 use backtrail::domain::namespace::Namespace;
 use backtrail::domain::time::Timestamp;
+use backtrail::http::request::Headers;
 use backtrail::http::request::Method::{Get, Post};
 use serde_json::{Value, json};
 
-use crate::support::world::BEGINNING_MS;
+use crate::support::world::{BEGINNING_MS, json_of};
 use crate::support::{Operator, World};
 
 /// A click of `demo`, `second` seconds after the beginning, as if its page had been written.
@@ -195,4 +196,49 @@ fn a_list_refuses_what_it_cannot_understand() {
         demo.is_refused(Get, &format!("conversions?{query}"), None, (400, code));
     }
     world.root().is_refused(Get, "clicks", None, (400, "namespace_required"));
+}
+
+#[test]
+fn a_visitors_way_from_click_to_conversion_can_be_read() {
+    let world = World::new();
+    let demo = world.operator_of("demo");
+    demo.creates("advertisers", json!({ "name": "Shop" }));
+    let campaign = json!({
+        "name": "c", "advertiser_id": 1, "currency": "USD", "authentication": "token",
+        "revenue_type": "cps", "revenue_percent": "10", "payout_fixed": "1.50",
+    });
+    let postback_url = demo.creates("campaigns", campaign)["postback_url"].clone();
+    let page =
+        json!({ "campaign_id": 1, "name": "p", "url": "https://shop.example/?c={click_id}" });
+    demo.creates("landing-pages", page);
+    demo.creates("affiliates", json!({ "name": "Ann" }));
+    let link = demo.creates("links", json!({ "campaign_id": 1, "affiliate_id": 1 }));
+    let token = demo.creates("tokens", json!({ "level": "advertiser", "level_id": 1 }));
+
+    let address = |url: &Value| url.as_str().unwrap().replace("https://", "");
+    let visitor = Headers {
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0",
+        ..Headers::default()
+    };
+    let click =
+        world.answers(Get, &format!("{}&sub1=a", address(&link["click_url"])), visitor, b"");
+    let click_id = click.header("location").unwrap().split_once("?c=").unwrap().1.to_owned();
+    world.settles();
+    let postback = address(&postback_url)
+        .replace("CLICK_ID", &click_id)
+        .replace("ORDER_ID", "o1")
+        .replace("AMOUNT", "20")
+        .replace("TOKEN", token["token"].as_str().unwrap());
+    let reply = json_of(&world.answers(Get, &postback, Headers::default(), b""), 200);
+    assert_eq!(reply["verdict"], "recorded", "{reply}");
+
+    let conversion = &demo.lists(&format!("conversions?click_id={click_id}"))[0];
+    assert_eq!(conversion["conversion_id"], reply["conversion_id"]);
+    assert_eq!(conversion["revenue"], json!({ "amount": "2.00", "currency": "USD" }));
+    assert_eq!(conversion["payout"], json!({ "amount": "1.50", "currency": "USD" }));
+    assert_eq!(conversion["click"]["parameters"]["sub1"], "a", "{conversion}");
+    assert_eq!(demo.sees(&format!("clicks/{click_id}"))["counted"], true);
+    let entry = demo.sees(&format!("inbox/{}", reply["request_id"].as_str().unwrap()));
+    assert_eq!(entry["conversion_id"], reply["conversion_id"]);
+    assert!(!entry.to_string().contains(token["token"].as_str().unwrap()));
 }
