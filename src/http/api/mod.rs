@@ -1,7 +1,7 @@
 //! The API for operators' programs (wire.md 10): everything below `/api/`.
 //!
 //! Here live the routes, the door (key, namespace, scope) and the problems it answers with;
-//! [`objects`] serves what is managed, [`past`] what happened.
+//! `objects` serves what is managed, `past` what happened.
 
 mod body;
 mod input;
