@@ -46,6 +46,13 @@ impl<D: Database, B: Blobs> Catalog for Stores<D, B> {
         }
     }
 
+    async fn dangling(&self, draft: &Draft<'_>, column: &str) -> Result<Vec<usize>, Unavailable> {
+        let Some(statement) = write::dangling(draft, column) else { return Ok(vec![]) };
+        let rows = self.run(vec![statement]).await?.into_iter().flatten();
+        let place = |row: Row| row.get("place")?.as_u64().and_then(|n| usize::try_from(n).ok());
+        Ok(rows.filter_map(place).collect())
+    }
+
     async fn change(
         &self,
         place: Place<'_>,
