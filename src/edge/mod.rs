@@ -9,9 +9,18 @@ pub fn click(_packed: &str, _now_ms: f64) -> Option<String> {
 
 /// Everything else.
 #[wasm_bindgen]
-pub async fn answer(_packed: String, _body: Vec<u8>, _env: JsValue, _ctx: JsValue) -> Result<JsValue, JsValue> {
+pub async fn answer(
+    _packed: String,
+    _body: Vec<u8>,
+    _env: JsValue,
+    _ctx: JsValue,
+) -> Result<JsValue, JsValue> {
     let _ = worker::Date::now();
-    Ok(js_sys::Array::of2(&"200\ncontent-type\tapplication/json\n".into(), &"{\"status\":\"ok\"}".into()).into())
+    Ok(js_sys::Array::of2(
+        &"200\ncontent-type\tapplication/json\n".into(),
+        &"{\"status\":\"ok\"}".into(),
+    )
+    .into())
 }
 
 /// What is due behind a reply.

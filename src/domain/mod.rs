@@ -1,0 +1,19 @@
+//! What is true: values and decisions.
+//!
+//! Here live parsing, identity, money and judgement, as plain functions of their arguments.
+//! Not here: async, I/O, the clock, randomness, HTTP status codes (`http/`), SQL (`store/`).
+//! Types of this layer are not serialised; whoever stores or sends one converts it by hand,
+//! because a serialised type is a promise.
+
+pub mod click_id;
+pub mod click_parameters;
+pub mod cookie;
+pub mod money;
+pub mod namespace;
+pub mod network;
+pub mod parameters;
+pub mod template;
+pub mod time;
+pub mod verdict;
+pub mod visit;
+pub mod web_address;

@@ -1,0 +1,129 @@
+//! A request as the edge hands it over.
+
+use crate::domain::click_id::Country;
+use crate::domain::namespace::bare_host;
+
+/// The methods that any address answers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads without a body.
+    Head,
+    /// Creates, or reports.
+    Post,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+    /// Asks which methods and origins are allowed.
+    Options,
+    /// Anything else.
+    Other,
+}
+
+impl Method {
+    /// The method of its name.
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The headers that anything here reads. An absent one is empty: none of them means something
+/// different when it is present and empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    /// `CF-Connecting-IP`, the only source of the client's address.
+    pub client_ip: &'a str,
+    /// `User-Agent`.
+    pub user_agent: &'a str,
+    /// `Referer`.
+    pub referer: &'a str,
+    /// `Cookie`.
+    pub cookie: &'a str,
+    /// `Sec-Purpose`, else `Purpose`, else `X-Moz`.
+    pub purpose: &'a str,
+    /// `Sec-Fetch-Dest`.
+    pub fetch_dest: &'a str,
+    /// `Sec-GPC`.
+    pub gpc: &'a str,
+    /// The country that the platform found for the client's address.
+    pub country: &'a str,
+    /// `Content-Type`.
+    pub content_type: &'a str,
+    /// `Authorization`.
+    pub authorization: &'a str,
+    /// `Origin`.
+    pub origin: &'a str,
+    /// `Idempotency-Key`.
+    pub idempotency_key: &'a str,
+    /// `X-Backtrail-Namespace`.
+    pub namespace: &'a str,
+    /// `Content-Length`.
+    pub content_length: &'a str,
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What to do.
+    pub method: Method,
+    /// The host with its port, as sent.
+    pub host: &'a str,
+    /// The path, percent-encoded as sent.
+    pub path: &'a str,
+    /// What follows `?`, as sent; empty without one.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: Headers<'a>,
+    /// The body; empty without one. The edge reads at most a little over the bound of wire.md 2.
+    pub body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// A request from its method, its absolute URL (`http://host/path?query`) and the rest.
+    /// `None` if the URL is not absolute.
+    pub fn new(method: Method, url: &'a str, headers: Headers<'a>, body: &'a [u8]) -> Option<Self> {
+        let (_scheme, rest) = url.split_once("://")?;
+        // A fragment is never sent; one that arrives all the same is no part of the query.
+        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+        let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let slash = before_query.find('/').unwrap_or(before_query.len());
+        let (host, path) = before_query.split_at_checked(slash)?;
+        let path = if path.is_empty() { "/" } else { path };
+        Some(Self { method, host, path, query, headers, body })
+    }
+
+    /// The host in lower case, without port and trailing dot.
+    pub fn bare_host(&self) -> String {
+        bare_host(self.host)
+    }
+
+    /// Where the client is, if the platform knows.
+    pub fn country(&self) -> Option<Country> {
+        // XX is the platform's word for unknown.
+        Country::parse(self.headers.country).filter(|c| c.as_str() != "XX")
+    }
+
+    /// The value of a query parameter of the API, decoded; postbacks have a parser of their own.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let decode = |text: &str| {
+            percent_encoding::percent_decode_str(&text.replace('+', " "))
+                .decode_utf8()
+                .map(std::borrow::Cow::into_owned)
+                .ok()
+        };
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if decode(key)? == name { decode(value) } else { None }
+        })
+    }
+}
