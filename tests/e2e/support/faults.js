@@ -124,9 +124,9 @@ class D1Database {
     return through(d1, subject, async () => {
       const result = await effect(this.real);
       if (d1.ahead === "mirror") await effect(this.second);
-      for (const { meta } of [result].flat()) {
-        counts.rowsRead += meta?.rows_read ?? 0;
-        counts.rowsWritten += meta?.rows_written ?? 0;
+      for (const one of [result].flat()) {
+        counts.rowsRead += one?.meta?.rows_read ?? 0;
+        counts.rowsWritten += one?.meta?.rows_written ?? 0;
       }
       return result;
     });

@@ -50,7 +50,7 @@ class Worker {
       compatibilityFlags: ["global_fetch_strictly_public"],
       bindings: {
         ENVIRONMENT: "development",
-        CLICK_PAGE_MS: "25",
+        CLICK_PAGE_MS: "250",
         CLICK_COPIES: "on",
         CLICK_RECORDING: "on",
         STORAGE_TIMEOUT_MS: "900",
