@@ -50,13 +50,13 @@ describe("amounts", () => {
     "1e309", "1e3", "NaN", "Infinity", "-Infinity", "-0", "-1", "%2B1", "1,5", "1.", ".5", "1.1234567", "9".repeat(30),
     "1234567890123", "0x10", "1%20000", "1_000", "%EF%BC%91", "%D9%A1", "1%00", "1%0a2", "$5", "5USD", "1.2.3", "null", "true",
   ]) {
-    test(`${decode(value)} is an invalid amount`, async () => {
+    test(`${show(value)} is an invalid amount`, async () => {
       expectRefusal(await send("GET", query(`amount=${value}`)), 400, "invalid_parameter", "amount");
     });
   }
 
   for (const value of ["0", "000000000001", "999999999999", "1.005", "0.000001", "+1+", "%201", ""]) {
-    test(`${JSON.stringify(decode(value))} is a valid amount or none`, async () => {
+    test(`${show(value)} is a valid amount or none`, async () => {
       const answer = await send("GET", query(`amount=${value}`));
       assert.equal(answer.status, 200, answer.body);
     });
@@ -74,13 +74,13 @@ describe("amounts", () => {
 
 describe("placeholders that were not replaced", () => {
   for (const value of [
-    "REPLACE", "CLICK_ID", "{click_id}", "{{CLICK_ID}}", "[click_id]", "%25click_id%25", "%23click_id%23", "%7Bclick_id%7D",
+    "REPLACE", "CLICK_ID", "{click_id}", "{{CLICK_ID}}", "[click_id]", "%25click_id%25", "%23click_id%23", "%7Bcid%7D",
   ]) {
-    test(`${decode(value)} as click_id`, async () => {
+    test(`${show(value)} as click_id`, async () => {
       const target = `/postback?campaign_id=${scene.campaign.id}&click_id=${value}`;
       expectRefusal(await send("GET", target), 400, "placeholder_not_replaced", "click_id");
     });
-    test(`${decode(value)} as order_id`, async () => {
+    test(`${show(value)} as order_id`, async () => {
       const target = `/postback?click_id=${clickId}&order_id=${value}`;
       expectRefusal(await send("GET", target), 400, "placeholder_not_replaced", "order_id");
     });
@@ -161,7 +161,7 @@ describe("parameters", () => {
   }
 
   for (const order of ["%00", "a%00b", "x".repeat(129), "%F0%9F%92%A9".repeat(33)]) {
-    test(`the order_id ${decode(order).slice(0, 20)}… is invalid`, async () => {
+    test(`the order_id ${show(order)} is invalid`, async () => {
       const answer = await send("GET", `/postback?click_id=${clickId}&order_id=${order}`);
       expectRefusal(answer, 400, "invalid_parameter", "order_id");
     });
@@ -349,10 +349,7 @@ test("a thousand requests of random bytes and pieces get no 500", async () => {
   });
 });
 
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** A value as the Worker reads it, fit for the name of a test. */
+function show(value) {
+  return JSON.stringify(decodeURIComponent(value)).slice(0, 40);
 }

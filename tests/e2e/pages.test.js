@@ -90,8 +90,9 @@ test("a click whose row never arrives is credited all the same", async () => {
   const reply = await shop.postback({ click_id: id, order_id: "without-a-row" });
 
   assert.equal(reply.verdict, "recorded");
-  assert.equal(reply.affiliate_id, scene.affiliate.id);
-  assert.equal(reply.campaign_id, scene.campaign.id);
+  const conversion = await shop.get(`conversions/${reply.conversion_id}`);
+  assert.equal(conversion.affiliate_id, scene.affiliate.id);
+  assert.equal(conversion.campaign_id, scene.campaign.id);
 });
 
 test("a thousand concurrent clicks cost at most 20 statements and 20 puts, and one row each", async (t) => {
