@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { launch, photograph, visit } from "./support/chromium.js";
 import { eventually } from "./support/eventually.js";
-import { CLICK_ID, createNamespace } from "./support/tracker.js";
+import { CLICK_ID, createNamespace, TEN_PERCENT } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
 let worker, browser;
@@ -70,7 +70,7 @@ describe("tracker.js on a shop of another origin", () => {
     address = `http://www.shop.localhost:${server.address().port}`;
     shop = await createNamespace(worker, "zenith", { collect_origins: [address] });
     scene = await shop.campaign(
-      { is_pixel_allowed: true, is_amount_trusted: true, conversions_per_click: "per_order", site_events: { Purchase: "initial" } },
+      { ...TEN_PERCENT, is_pixel_allowed: true, is_amount_trusted: true, conversions_per_click: "per_order", site_events: { Purchase: "initial" } },
       { landing: `${address}/landing` },
     );
   });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./support/eventually.js";
 import { Browser } from "./support/http.js";
-import { CLICK_ID, clickIdIn, createNamespace, REPLY_KEYS } from "./support/tracker.js";
+import { CLICK_ID, clickIdIn, createNamespace, REPLY_KEYS, TEN_PERCENT } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
 let worker, acme, zenith;
@@ -19,7 +19,7 @@ after(() => worker?.stop());
 /** A namespace with a campaign that asks for a token. */
 async function furnished(name) {
   const shop = await createNamespace(worker, name);
-  const scene = await shop.campaign({ authentication: "token" }, { landing: `https://${name}.example/landing?ref={ref_id}#top` });
+  const scene = await shop.campaign({ ...TEN_PERCENT, authentication: "token" }, { landing: `https://${name}.example/landing?ref={ref_id}#top` });
   const token = await shop.token("campaign", scene.campaign.id);
   return { shop, scene, token };
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seeded, shuffle } from "./support/random.js";
 import { concurrently } from "./support/senders.js";
-import { createNamespace } from "./support/tracker.js";
+import { createNamespace, TEN_PERCENT } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
 const ORDERS = 1_000;
@@ -72,7 +72,7 @@ test("a click of a campaign with one conversion per click converts once, whoever
 
 test("a repeat with other money is a conflict and changes nothing", async () => {
   const shop = await createNamespace(worker, "conflict");
-  const scene = await shop.campaign({ conversions_per_click: "per_order", is_amount_trusted: true });
+  const scene = await shop.campaign({ ...TEN_PERCENT, conversions_per_click: "per_order", is_amount_trusted: true });
   const clickId = await shop.clickId(scene);
   await shop.postback({ click_id: clickId, order_id: "A-1", amount: "10.00" });
 
@@ -86,7 +86,7 @@ test("a repeat with other money is a conflict and changes nothing", async () => 
 
 async function prepare(shop, count) {
   const random = seeded(20261121);
-  const scene = await shop.campaign({ conversions_per_click: "per_order", is_amount_trusted: true });
+  const scene = await shop.campaign({ ...TEN_PERCENT, conversions_per_click: "per_order", is_amount_trusted: true });
   const clicks = [];
   for (let i = 0; i < CLICKS; i++) clicks.push(await shop.clickId(scene));
   const orders = Array.from({ length: count }, (_, i) => ({

@@ -6,6 +6,9 @@ import { ROOT_KEY } from "./worker.js";
 
 export const CLICK_ID = /^[A-Za-z0-9_-]{48}$/;
 
+/** Revenue as a percentage of the amount, which is then mandatory. */
+export const TEN_PERCENT = { revenue_type: "cps", revenue_fixed: "0", revenue_percent: "10" };
+
 /** The keys of every answer to a postback, wire.md 6. */
 export const REPLY_KEYS = [
   "verdict", "reason", "conversion_id", "click_id", "campaign_id", "affiliate_id", "event", "status", "revenue", "payout",
@@ -93,8 +96,8 @@ export class Namespace {
       advertiser_id: advertiser.id,
       currency: "USD",
       authentication: "none",
-      revenue_type: "cps",
-      revenue_percent: "10",
+      revenue_type: "fixed",
+      revenue_fixed: "8.00",
       payout_type: "fixed",
       payout_fixed: "5.00",
       ...settings,
