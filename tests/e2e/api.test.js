@@ -130,11 +130,11 @@ describe("lists", () => {
 
 describe("objects", () => {
   test("a PATCH merges, and leaves what is not named", async () => {
-    const before = await shop.get(`campaigns/${scene.campaign.id}`);
+    const campaign = await shop.get(`campaigns/${scene.campaign.id}`);
     const patched = await shop.patch(`campaigns/${scene.campaign.id}`, { name: "Renamed", window_days: 7 });
-    assert.deepEqual(patched, { ...before, name: "Renamed", window_days: 7 });
+    assert.deepEqual(patched, { ...campaign, name: "Renamed", window_days: 7 });
     assert.deepEqual(await shop.get(`campaigns/${scene.campaign.id}`), patched);
-    await shop.patch(`campaigns/${scene.campaign.id}`, { name: before.name, window_days: before.window_days });
+    await shop.patch(`campaigns/${scene.campaign.id}`, { name: campaign.name, window_days: campaign.window_days });
   });
 
   test("what may only be set on creation cannot be patched", async () => {
@@ -145,14 +145,14 @@ describe("objects", () => {
       [`links/${scene.link.id}`, { affiliate_id: 1 }],
       [`campaigns/${scene.campaign.id}`, { id: 7 }],
     ]) {
-      expectProblem(await shop.api("PATCH", path, { body }), 400);
+      expectProblem(await shop.api("PATCH", path, { body }), 422, "invalid_fields");
     }
   });
 
   test("an unknown field is refused by name, and nothing is created", async () => {
     const count = (await shop.all("affiliates")).length;
     const answer = await shop.api("POST", "affiliates", { body: { name: "Bob", nickname: "Bobby" } });
-    const { errors } = expectProblem(answer, 400);
+    const { errors } = expectProblem(answer, 422, "invalid_fields");
     assert.deepEqual(errors.map((error) => error.field), ["nickname"]);
     for (const error of errors) assert.deepEqual(Object.keys(error).sort(), ["code", "field", "message"]);
     assert.equal((await shop.all("affiliates")).length, count);
@@ -162,16 +162,16 @@ describe("objects", () => {
     const answer = await shop.api("POST", "campaigns", {
       body: { name: "", advertiser_id: scene.advertiser.id, currency: "DOLLARS", authentication: "maybe", window_days: 0 },
     });
-    const { errors } = expectProblem(answer, 400);
+    const { errors } = expectProblem(answer, 422, "invalid_fields");
     const fields = errors.map((error) => error.field);
     for (const field of ["currency", "authentication", "window_days"]) assert.ok(fields.includes(field), `${field} in ${fields}`);
   });
 
   test("a missing field and another's id are refused by name", async () => {
-    const missing = expectProblem(await shop.api("POST", "affiliates", { body: {} }), 400);
+    const missing = expectProblem(await shop.api("POST", "affiliates", { body: {} }), 422, "invalid_fields");
     assert.deepEqual(missing.errors.map((error) => error.field), ["name"]);
     const dangling = await shop.api("POST", "links", { body: { campaign_id: 999_999, affiliate_id: scene.affiliate.id } });
-    assert.ok([400, 404].includes(dangling.status), dangling.text);
+    assert.deepEqual(expectProblem(dangling, 422, "invalid_fields").errors.map((error) => error.field), ["campaign_id"]);
   });
 
   test("a landing page must be https or listed, and its macros known", async () => {
@@ -188,15 +188,14 @@ describe("objects", () => {
       "https://shop.example/\r\nSet-Cookie: a=b",
     ]) {
       const body = { campaign_id: scene.campaign.id, name: "Bad", url };
-      expectProblem(await shop.api("POST", "landing-pages", { body }), 400);
+      const { errors } = expectProblem(await shop.api("POST", "landing-pages", { body }), 422, "invalid_fields");
+      assert.deepEqual(errors.map((error) => error.field), ["url"], url);
     }
   });
 
   test("bodies that are no JSON object are refused", async () => {
-    for (const body of ["", "{", "[]", "null", "1", '"a"', '{"name":"a","name":"b"}', `${"[".repeat(2_000)}`, '{"name":"\\ud800"}']) {
-      const answer = await shop.api("POST", "affiliates", { body });
-      assert.ok([400, 201].includes(answer.status), `${body.slice(0, 40)}: ${answer.status}`);
-      if (answer.status === 201) assert.equal(body.includes('"name"'), true);
+    for (const body of ["", "{", "[]", "null", "1", '"a"', "[".repeat(2_000), '{"name":"\\ud800"}', '{"name":"a"} {}']) {
+      expectProblem(await shop.api("POST", "affiliates", { body }), 400);
     }
     expectProblem(await shop.api("POST", "affiliates", { body: JSON.stringify({ name: "a".repeat(70_000) }) }), 413);
   });

@@ -207,13 +207,13 @@ describe("visits that are not counted", () => {
   });
 
   test("without consent there is no id and no cookie, only a number", async () => {
-    const before = (await worker.query("SELECT coalesce(sum(clicks), 0) AS n FROM aggregate_clicks"))[0].n;
+    const counted = (await worker.query("SELECT coalesce(sum(clicks), 0) AS n FROM aggregate_clicks"))[0].n;
     for (const refused of [{ consent: "0" }, { cons: "0" }]) {
       const answer = await shop.click(parameters(refused));
       assert.equal(answer.location, "https://shop.example/landing");
       assert.deepEqual(answer.cookies, []);
     }
-    await eventually("both are counted", async () => (await worker.query("SELECT sum(clicks) AS n FROM aggregate_clicks"))[0].n === before + 2);
+    await eventually("both are counted", async () => (await worker.query("SELECT sum(clicks) AS n FROM aggregate_clicks"))[0].n === counted + 2);
   });
 });
 

@@ -162,13 +162,13 @@ describe("visitors see no errors", () => {
 
   test("HEAD answers with an id, and stores nothing", async () => {
     const rows = async () => (await worker.query("SELECT count(*) AS n FROM clicks"))[0].n;
-    const before = await rows();
+    const stored = await rows();
     const answer = await raw(worker.port, request("HEAD", `/click?campaign_id=${scene.campaign.id}&ref_id=${scene.link.id}`, { host: shop.host }));
     assert.equal(answer.status, 302);
     const id = new URL(answer.header("location")).searchParams.get("click_id");
     assert.match(id, CLICK_ID);
     assert.deepEqual(await worker.query("SELECT 1 FROM clicks WHERE click_id = ?1", id), []);
-    assert.ok((await rows()) >= before);
+    assert.ok((await rows()) >= stored);
     const reply = await shop.postback({ click_id: id, order_id: "of-a-head" });
     assert.equal(reply.verdict, "recorded");
   });
