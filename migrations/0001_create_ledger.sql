@@ -238,6 +238,7 @@ CREATE TABLE conversions (
   comment        TEXT,                             -- shown to the affiliate
   explanation    TEXT    NOT NULL,                 -- JSON object: how status and money came about
   revision       INTEGER NOT NULL DEFAULT 1,       -- grows with every change; a change names the one it saw
+  changed_by     TEXT,                             -- the request that changed it last; null while it is as recorded
   PRIMARY KEY (namespace, conversion_id)
 ) STRICT, WITHOUT ROWID;
 -- An order converts once per campaign and event, whatever key the campaign chose.

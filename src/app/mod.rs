@@ -3,4 +3,12 @@
 //! Sequence and repeatability live here. Not here: decisions (`domain/`), SQL (`store/`), status
 //! codes (`http/`), the platform (`edge/`).
 
+pub mod follow;
+pub mod judge;
+pub mod memory;
+pub mod pages;
+pub mod ports;
+pub mod refusals;
+pub mod rate;
 pub mod settings;
+pub mod situate;

@@ -7,11 +7,17 @@
 
 pub mod click_id;
 pub mod click_parameters;
+pub mod configuration;
+pub mod conversion;
 pub mod cookie;
+pub mod encoding;
+pub mod judgement;
 pub mod money;
 pub mod namespace;
 pub mod network;
 pub mod parameters;
+pub mod permission;
+pub mod postback;
 pub mod template;
 pub mod time;
 pub mod verdict;

@@ -5,3 +5,131 @@
 
 pub mod request;
 pub mod response;
+pub mod click;
+pub mod postback;
+pub mod reply;
+pub mod pixel;
+pub mod collect;
+pub mod health;
+pub mod demo;
+
+use crate::app::judge::Errand;
+use crate::app::memory::{Memory, Wanted};
+use crate::app::pages::{Duty, Pages};
+use crate::app::ports::{Configuration, Unavailable, Vitals};
+use crate::app::rate::Rates;
+use crate::app::refusals::Refusals;
+use crate::app::settings::{Moment, Settings};
+use crate::app::situate::recall;
+use crate::domain::namespace::{self, Namespace};
+use crate::domain::parameters::{looks_like_click, looks_like_postback};
+use request::{Method, Request};
+use response::Response;
+
+/// What an isolate keeps between requests: plain values only, no future of any request.
+#[derive(Default)]
+pub struct Isolate {
+    /// Configuration.
+    pub memory: std::rc::Rc<Memory>,
+    /// Clicks waiting to be written.
+    pub pages: Pages,
+    /// Refusals waiting to be counted.
+    pub refusals: Refusals,
+    /// How often visitors posted to `/collect`.
+    pub rates: Rates,
+}
+
+/// Everything that a handler may use.
+pub struct App<'a, P> {
+    /// The world.
+    pub ports: &'a P,
+    /// What the isolate keeps.
+    pub isolate: &'a Isolate,
+    /// How the installation is set up.
+    pub settings: &'a Settings,
+    /// When the request arrived.
+    pub moment: Moment<'a>,
+}
+
+/// What the ports must be able to do for all routes together.
+pub trait Ports: crate::app::judge::Ports + Vitals {}
+impl<T: crate::app::judge::Ports + Vitals> Ports for T {}
+
+/// A response, and what its request has to do behind it.
+#[derive(Debug)]
+pub struct Answer {
+    /// What is sent.
+    pub response: Response,
+    /// Clicks to write.
+    pub duty: Duty,
+    /// Something else to do.
+    pub errand: Option<Errand>,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self { response, duty: Duty::default(), errand: None }
+    }
+}
+
+/// The route table, grouped by who calls. No POST and no API address ever redirects: some clients
+/// drop the body on the way.
+pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
+    use Method::{Get, Head, Options, Post};
+    let is_read = matches!(request.method, Get | Head);
+    match (request.path, request.method) {
+        // Visitors.
+        ("/click", Get | Head) => click::respond(app, request).await,
+        // Advertisers' servers.
+        ("/postback", Get | Post) => postback::respond(app, request).await,
+        // Both, in the manner of Integr8.
+        ("/", Post) => postback::respond(app, request).await,
+        ("/", Get | Head) if looks_like_postback(request.query) => postback::respond(app, request).await,
+        ("/", Get | Head) if looks_like_click(request.query) => click::respond(app, request).await,
+        // Browsers.
+        ("/pixel.gif", _) => pixel::respond(app, request).await,
+        ("/tracker.js", Get | Head) => collect::script().into(),
+        ("/collect", Post | Options) => collect::respond(app, request).await,
+        // Operators.
+        ("/health", Get | Head) => health::respond(app).await.into(),
+        ("/demo-shop", Get | Head) if app.settings.is_development => demo::respond(app.settings, request).into(),
+        // An address that exists for another method.
+        ("/click" | "/tracker.js" | "/health", _) => reply::method_not_allowed(&app.moment, "GET, HEAD").into(),
+        ("/postback", _) => reply::method_not_allowed(&app.moment, "GET, POST").into(),
+        ("/", _) if !is_read => reply::method_not_allowed(&app.moment, "GET, HEAD, POST").into(),
+        ("/collect", _) => reply::method_not_allowed(&app.moment, "POST, OPTIONS").into(),
+        _ => reply::not_found(&app.moment).into(),
+    }
+}
+
+/// What a host says by itself: the label before `-tracking`, or nothing yet.
+pub(crate) fn named_by_host(request: &Request<'_>) -> Result<Namespace, String> {
+    let host = request.bare_host();
+    namespace::of_host(&host).ok_or(host)
+}
+
+/// The namespace of a request: by the first label of its host, else by a custom host, else (in
+/// development) `demo`.
+pub(crate) async fn namespace_of<P: Configuration>(
+    app: &App<'_, P>,
+    request: &Request<'_>,
+) -> Result<Option<Namespace>, Unavailable> {
+    let host = match named_by_host(request) {
+        Ok(namespace) => return Ok(Some(namespace)),
+        Err(host) => host,
+    };
+    let now = app.moment.now;
+    let look = || app.isolate.memory.host(&host, now);
+    let found = match recall(app.ports, now, look, || Wanted::Host(host.clone())).await {
+        Ok(found) => found,
+        // Development goes on without its store; in production a custom host stays unknown.
+        Err(Unavailable) if app.settings.is_development => None,
+        Err(Unavailable) => return Err(Unavailable),
+    };
+    Ok(found.map(|namespace| (*namespace).clone()).or_else(|| development_namespace(app.settings)))
+}
+
+/// The namespace of hosts that name none, in development.
+pub(crate) fn development_namespace(settings: &Settings) -> Option<Namespace> {
+    if settings.is_development { Namespace::parse("demo") } else { None }
+}

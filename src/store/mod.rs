@@ -5,6 +5,70 @@
 //! same migrations and the same conversions as the Worker. Not here: decisions; SQL guards what
 //! `domain/` decided, it never chooses.
 
+use std::rc::Rc;
+
+mod answer_copies;
+mod click_rows;
+mod configuration;
+mod conversion_row;
 pub mod executor;
+mod inbox_row;
+pub mod json;
+pub mod keys;
+mod ledger;
+mod settings_rows;
+mod vitals;
 
 pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
+
+use crate::app::memory::Memory;
+use crate::app::ports::Unavailable;
+use crate::app::settings::Settings;
+
+/// The ports of `app/` over the two executors.
+pub struct Stores<D, B> {
+    /// The ledger.
+    pub database: D,
+    /// The copies.
+    pub blobs: B,
+    /// What the isolate remembers of the configuration.
+    pub memory: Rc<Memory>,
+    /// What the installation is set up with.
+    pub settings: Rc<Settings>,
+    /// Where failures of the stores are told; never anything of a visitor or sender.
+    pub log: fn(&str),
+}
+
+impl<D: Database, B: Blobs> Stores<D, B> {
+    /// Runs a batch; why it failed is for the log, the caller only needs to know that it did.
+    async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, Unavailable> {
+        self.database.batch(statements).await.map_err(|fault| {
+            let (DatabaseFault::Unavailable(text) | DatabaseFault::Constraint(text)) = fault;
+            (self.log)(&format!("ledger: {text}"));
+            Unavailable
+        })
+    }
+
+    /// The single row of a single statement.
+    async fn row(&self, statement: Statement) -> Result<Option<Row>, Unavailable> {
+        let results = self.run(vec![statement]).await?;
+        Ok(results.into_iter().next().and_then(|rows| rows.into_iter().next()))
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash of 64 hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,392 @@
+//! A click: decided from memory alone, recorded behind the reply.
+//!
+//! Synchronous on purpose. What is not in memory is named, loaded by the caller, and the click is
+//! followed again; so there is one path, and it costs no promise when memory knows.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::app::memory::{Lookup, Memory, Wanted};
+use crate::app::pages::{ClickRecord, Duty, Pages, Place};
+use crate::app::settings::{Moment, Settings};
+use crate::domain::click_id::{ClickId, Country, Flags};
+use crate::domain::click_parameters::ClickParameters;
+use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, NamespaceSettings};
+use crate::domain::cookie;
+use crate::domain::namespace::Namespace;
+use crate::domain::template::{self, Macro, Template};
+use crate::domain::verdict::{Warning, WarningCode};
+use crate::domain::visit::{self, Hints, Uncounted, Visit};
+use crate::domain::web_address::{self, WebAddress};
+
+/// A request for `/click`, read but not judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// Its namespace.
+    pub namespace: &'a Namespace,
+    /// Its query.
+    pub query: &'a str,
+    /// Its user agent.
+    pub user_agent: &'a str,
+    /// Where the visitor came from.
+    pub referer: &'a str,
+    /// The cookies.
+    pub cookie: &'a str,
+    /// What else the headers say of the visit.
+    pub hints: Hints<'a>,
+    /// Where the visitor is.
+    pub country: Option<Country>,
+    /// `HEAD`: an id that verifies, nothing stored.
+    pub is_head: bool,
+}
+
+/// Where a visitor is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// On, with cookies.
+    Redirect {
+        /// The address.
+        location: String,
+        /// Values of `Set-Cookie`.
+        cookies: Vec<String>,
+        /// What is to be done behind the reply.
+        duty: Duty,
+    },
+    /// There is no destination.
+    Nowhere,
+}
+
+/// Follows a click.
+///
+/// # Errors
+/// What has to be loaded first.
+pub fn follow(
+    memory: &Memory,
+    pages: &Pages,
+    settings: &Settings,
+    moment: &Moment<'_>,
+    arrival: &Arrival<'_>,
+) -> Result<Followed, Wanted> {
+    let namespace = arrival.namespace;
+    let Some(space) =
+        known(memory.namespace(namespace, moment.now), || Wanted::Namespace(namespace.clone()))?
+    else {
+        return Ok(Followed::Nowhere);
+    };
+    let parameters = crate::domain::click_parameters::parse(arrival.query);
+    let link = link(memory, moment, namespace, &parameters)?;
+    let campaign_id = link.as_ref().map(|link| link.campaign_id).or(parameters.campaign_id);
+    let campaign = match campaign_id {
+        Some(id) => known(memory.campaign(namespace, id, moment.now), || {
+            Wanted::Campaign(namespace.clone(), id)
+        })?,
+        None => None,
+    };
+    let click = Click {
+        settings,
+        moment,
+        arrival,
+        space: &space,
+        parameters: &parameters,
+        visit: visit::read(&arrival.hints),
+    };
+    match (link, campaign) {
+        // A link of another campaign than the one named is an unknown link.
+        (Some(link), Some(campaign))
+            if parameters.campaign_id.is_none_or(|named| named == campaign.id)
+                && is_open(&space, &campaign, &link)
+                && !campaign.landing_pages.is_empty() =>
+        {
+            Ok(click.to_campaign(pages, &campaign, &link))
+        }
+        (_, campaign) => Ok(click.back(campaign.as_deref())),
+    }
+}
+
+fn known<T>(lookup: Lookup<T>, wanted: impl FnOnce() -> Wanted) -> Result<Option<Rc<T>>, Wanted> {
+    match lookup {
+        Lookup::Known(value) => Ok(Some(value)),
+        Lookup::Absent => Ok(None),
+        Lookup::Unread => Err(wanted()),
+    }
+}
+
+/// The link: by its number, else an affiliate's default one of the campaign.
+fn link(
+    memory: &Memory,
+    moment: &Moment<'_>,
+    namespace: &Namespace,
+    parameters: &ClickParameters<'_>,
+) -> Result<Option<Rc<Link>>, Wanted> {
+    let id = match (parameters.ref_id, parameters.affiliate_id, parameters.campaign_id) {
+        (Some(id), _, _) => id,
+        (None, Some(affiliate), Some(campaign)) => {
+            let found = memory.default_link(namespace, campaign, affiliate, moment.now);
+            match known(found, || Wanted::DefaultLink(namespace.clone(), campaign, affiliate))? {
+                Some(id) => *id,
+                None => return Ok(None),
+            }
+        }
+        _ => return Ok(None),
+    };
+    known(memory.link(namespace, id, moment.now), || Wanted::Link(namespace.clone(), id))
+}
+
+fn is_open(space: &NamespaceSettings, campaign: &Campaign, link: &Link) -> bool {
+    campaign.state == CampaignState::Active
+        && link.is_active
+        && !space.blocked_affiliates.contains(&link.affiliate_id)
+}
+
+/// One click whose configuration is known.
+struct Click<'a> {
+    settings: &'a Settings,
+    moment: &'a Moment<'a>,
+    arrival: &'a Arrival<'a>,
+    space: &'a NamespaceSettings,
+    parameters: &'a ClickParameters<'a>,
+    visit: Visit,
+}
+
+/// A destination within a campaign.
+enum Destination<'a> {
+    Page(&'a LandingPage),
+    DeepLink(WebAddress),
+}
+
+impl Click<'_> {
+    /// To the campaign's page or the visitor's deep link, with an id unless consent was denied.
+    fn to_campaign(&self, pages: &Pages, campaign: &Campaign, link: &Link) -> Followed {
+        let mut warnings = self.parameters.warnings.clone();
+        let Some(destination) = self.destination(campaign, &mut warnings) else {
+            return self.back(Some(campaign));
+        };
+        let place = pages.place(|| page_name((self.moment.random)()), self.moment.now);
+        if self.parameters.consent_denied {
+            let location = self.location(&destination, campaign, link, "");
+            let duty = if self.settings.is_recording && !self.arrival.is_head {
+                pages.count(
+                    &self.space.name,
+                    link.id,
+                    place,
+                    self.settings.click_page_ms,
+                    self.moment.now,
+                )
+            } else {
+                Duty::default()
+            };
+            return Followed::Redirect { location, cookies: Vec::new(), duty };
+        }
+        let id = self.id(link, place);
+        // Without any key nothing could be signed; the visitor is redirected all the same.
+        let click_id = self.space.click_keys.sign(&id).unwrap_or_default();
+        let location = self.location(&destination, campaign, link, &click_id);
+        let cookies = self.cookies(campaign, &click_id);
+        let duty = if self.settings.is_recording && !self.arrival.is_head {
+            let landing_page_id = match &destination {
+                Destination::Page(page) => Some(page.id),
+                Destination::DeepLink(_) => None,
+            };
+            let record = self.record(id, click_id, campaign, link, landing_page_id, warnings);
+            pages.add(record, self.settings.click_page_ms, self.moment.now)
+        } else {
+            Duty::default()
+        };
+        Followed::Redirect { location, cookies, duty }
+    }
+
+    fn destination<'c>(
+        &self,
+        campaign: &'c Campaign,
+        warnings: &mut Vec<Warning>,
+    ) -> Option<Destination<'c>> {
+        if let Some(dl) = self.parameters.dl.as_deref() {
+            let allowed = web_address::parse_https(dl).filter(|address| {
+                web_address::host_allowed(address.host(), &campaign.deep_link_hosts)
+            });
+            if let Some(address) = allowed {
+                return Some(Destination::DeepLink(address));
+            }
+            let message = "the deep link is no https address of a host that the campaign allows";
+            warnings.push(Warning::about(WarningCode::DeepLinkRefused, "dl", message));
+        }
+        let page = campaign.landing_page(self.parameters.lp)?;
+        if self.parameters.lp.is_some_and(|lp| lp != page.id) {
+            let message = "the campaign has no such landing page; its default one was used";
+            warnings.push(Warning::about(WarningCode::UnknownLandingPage, "lp", message));
+        }
+        Some(Destination::Page(page))
+    }
+
+    fn id(&self, link: &Link, place: Place) -> ClickId {
+        let flag = |condition: bool, flag: Flags| if condition { flag } else { Flags::default() };
+        let is_preview =
+            matches!(self.visit.uncounted, Some(Uncounted::Prefetch | Uncounted::Preview));
+        let is_counted = self.visit.uncounted.is_none() && !self.arrival.is_head;
+        ClickId {
+            flags: flag(is_counted, Flags::COUNTED)
+                .with(flag(self.visit.is_suspected_bot, Flags::SUSPECTED_BOT))
+                .with(flag(is_preview, Flags::PREFETCH))
+                .with(flag(self.visit.is_embedded, Flags::EMBEDDED)),
+            shard: 0,
+            time: self.moment.now,
+            ref_id: link.id,
+            country: self.arrival.country,
+            page: place.page,
+            ordinal: place.ordinal,
+        }
+    }
+
+    fn location(
+        &self,
+        destination: &Destination<'_>,
+        campaign: &Campaign,
+        link: &Link,
+        click_id: &str,
+    ) -> String {
+        let values = |name: Macro| self.value(name, Some((campaign, link)), click_id);
+        let mut location = String::with_capacity(256);
+        let has_click_id = match destination {
+            Destination::Page(page) => {
+                page.template.render_into(&mut location, &values);
+                page.template.mentions(Macro::ClickId)
+            }
+            Destination::DeepLink(address) => {
+                location.push_str(address.as_str());
+                // A deep link copied from an address bar brings the id of an earlier visit.
+                template::remove_parameter(&mut location, &campaign.click_id_parameter);
+                for (name, value) in &campaign.deep_link_parameters {
+                    let mut rendered = String::new();
+                    value.render_plain_into(&mut rendered, &values);
+                    template::append_parameter(&mut location, name, &rendered);
+                }
+                false
+            }
+        };
+        if !has_click_id && !click_id.is_empty() {
+            template::append_parameter(&mut location, &campaign.click_id_parameter, click_id);
+        }
+        location
+    }
+
+    /// No destination of the campaign: its own traffic-back address, else the namespace's.
+    fn back(&self, campaign: Option<&Campaign>) -> Followed {
+        let template: Option<&Template> =
+            campaign.and_then(|c| c.traffic_back.as_ref()).or(self.space.traffic_back.as_ref());
+        match template {
+            None => Followed::Nowhere,
+            Some(template) => {
+                let mut location = String::new();
+                template.render_into(&mut location, &|name| self.value(name, None, ""));
+                Followed::Redirect { location, cookies: Vec::new(), duty: Duty::default() }
+            }
+        }
+    }
+
+    fn cookies(&self, campaign: &Campaign, click_id: &str) -> Vec<String> {
+        if self.visit.has_gpc || self.visit.is_embedded || click_id.is_empty() {
+            return Vec::new();
+        }
+        let max_age = campaign.window_days.saturating_mul(86_400);
+        let set =
+            |name: &str| cookie::set_cookie(name, click_id, max_age, self.space.is_pixels_enabled);
+        let mut cookies = vec![set(cookie::NAME), set(&cookie::campaign_cookie_name(campaign.id))];
+        let expired = cookie::campaigns_to_expire(self.arrival.cookie, campaign.id);
+        cookies.extend(
+            expired.into_iter().map(|id| cookie::expire_cookie(&cookie::campaign_cookie_name(id))),
+        );
+        cookies
+    }
+
+    fn value<'v>(
+        &'v self,
+        name: Macro,
+        of: Option<(&Campaign, &Link)>,
+        click_id: &'v str,
+    ) -> Option<Cow<'v, str>> {
+        let number = |number: u32| Some(Cow::Owned(number.to_string()));
+        let parameter = |value: &'v Option<Cow<'_, str>>| value.as_deref().map(Cow::Borrowed);
+        match name {
+            Macro::ClickId => Some(click_id.into()),
+            Macro::CampaignId => {
+                of.map(|(c, _)| c.id).or(self.parameters.campaign_id).and_then(number)
+            }
+            Macro::RefId => of.map(|(_, l)| l.id).or(self.parameters.ref_id).and_then(number),
+            Macro::AffiliateId => {
+                of.map(|(_, l)| l.affiliate_id).or(self.parameters.affiliate_id).and_then(number)
+            }
+            Macro::AdvertiserId => of.map(|(c, _)| c.advertiser_id).and_then(number),
+            Macro::Source => parameter(&self.parameters.source),
+            Macro::ExternalClickId => parameter(&self.parameters.external_click_id),
+            Macro::Country => {
+                self.arrival.country.map(|country| Cow::Owned(country.as_str().to_owned()))
+            }
+            Macro::Device => Some(self.visit.device.as_str().into()),
+            Macro::Os => Some(self.visit.os.as_str().into()),
+            Macro::Browser => Some(self.visit.browser.as_str().into()),
+            Macro::Referer => Some(self.kept(self.arrival.referer).into()),
+            Macro::UserAgent => Some(self.kept(self.arrival.user_agent).into()),
+            Macro::Timestamp => Some(self.moment.now.seconds().to_string().into()),
+            Macro::Random => Some(random_digits((self.moment.random)()).into()),
+            sub => parameter(self.parameters.subs.get(sub.sub_index()?)?),
+        }
+    }
+
+    /// What says something about the visitor is kept only without `Sec-GPC`.
+    fn kept<'v>(&self, text: &'v str) -> &'v str {
+        if self.visit.has_gpc { "" } else { text }
+    }
+
+    fn record(
+        &self,
+        id: ClickId,
+        click_id: String,
+        campaign: &Campaign,
+        link: &Link,
+        landing_page_id: Option<u32>,
+        warnings: Vec<Warning>,
+    ) -> ClickRecord {
+        let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
+        let subs = self.parameters.subs.iter().zip(SUB_NAMES);
+        let subs =
+            subs.filter_map(|(value, name)| Some((name.to_owned(), value.as_deref()?.to_owned())));
+        let extra =
+            self.parameters.extra.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        ClickRecord {
+            namespace: self.space.name.clone(),
+            click_id,
+            id,
+            campaign_id: campaign.id,
+            affiliate_id: link.affiliate_id,
+            landing_page_id,
+            uncounted: self.visit.uncounted,
+            device: self.visit.device,
+            os: self.visit.os,
+            browser: self.visit.browser,
+            referrer: bounded(self.kept(self.arrival.referer)).to_owned(),
+            user_agent: bounded(self.kept(self.arrival.user_agent)).to_owned(),
+            source: owned(&self.parameters.source),
+            external_click_id: owned(&self.parameters.external_click_id),
+            parameters: subs.chain(extra).collect(),
+            warnings,
+            window_seconds: u64::from(campaign.window_days) * 86_400,
+        }
+    }
+}
+
+const SUB_NAMES: [&str; 10] =
+    ["sub1", "sub2", "sub3", "sub4", "sub5", "sub6", "sub7", "sub8", "sub9", "sub10"];
+
+/// Headers are kept up to 512 bytes, like parameters; a page of clicks holds 500 of them.
+fn bounded(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(512)).unwrap_or(text)
+}
+
+fn page_name(random: [u8; 32]) -> u64 {
+    random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> 16
+}
+
+fn random_digits(random: [u8; 32]) -> String {
+    let number = random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    format!("{:010}", number % 10_000_000_000)
+}

@@ -1,0 +1,410 @@
+//! A postback, from its arrival to its answer; also what pixels and the site script report, and
+//! judging again.
+
+use crate::app::memory::Memory;
+use crate::app::ports::{
+    AnswerCopies, Commit, Configuration, InboxEntry, Ledger, RefusedRequest, Unavailable,
+};
+use crate::app::settings::Moment;
+use crate::app::situate::{Situation, Stop, prove, situate};
+use crate::domain::configuration::{ConversionsPerClick, Status};
+use crate::domain::conversion::{Conversion, Source};
+use crate::domain::judgement::{Case, Facts, Judgement, Question, judge, unknown_click};
+use crate::domain::namespace::Namespace;
+use crate::domain::network::IpAddress;
+use crate::domain::permission::{Act, Proof, may};
+use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
+
+/// What judging needs of the world.
+pub trait Ports: Ledger + AnswerCopies + Configuration {}
+impl<T: Ledger + AnswerCopies + Configuration> Ports for T {}
+
+/// How often a contradicted commit is decided anew. Each contradiction means that somebody else
+/// committed in between, after which the facts say so; a second one needs a second somebody.
+const MAX_TRIES: usize = 3;
+
+/// A report as it arrived, parsed.
+#[derive(Debug)]
+pub struct Report {
+    /// The namespace that the host names.
+    pub namespace: Namespace,
+    /// Where it came in.
+    pub source: Source,
+    /// Its parameters.
+    pub postback: Postback,
+    /// Warnings of parsing.
+    pub warnings: Vec<Warning>,
+    /// The client's address.
+    pub address: Option<IpAddress>,
+}
+
+/// What is answered, and what is left to do behind the answer.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The request's name.
+    pub request_id: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it was refused.
+    pub refusal: Option<Refusal>,
+    /// The conversion that it made or repeated.
+    pub conversion: Option<Conversion>,
+    /// The status now, where the store was read.
+    pub current_status: Option<Status>,
+    /// Whether the sender may see money and affiliate.
+    pub sees_money: bool,
+    /// Whether nothing was written because only the verdict was wanted.
+    pub is_dry_run: bool,
+    /// How the sender wants the reply.
+    pub format: ReplyFormat,
+    /// What is left to do behind the answer.
+    pub errand: Option<Errand>,
+}
+
+/// Something to do behind an answer.
+#[derive(Debug)]
+pub enum Errand {
+    /// Keep a copy of a conversion for the time when the ledger is down.
+    KeepAnswer(Namespace, Box<Conversion>),
+    /// Count a request that failed before authentication.
+    CountRefusal(Box<RefusedRequest>),
+}
+
+impl Outcome {
+    /// A refusal.
+    pub fn refused(request_id: String, refusal: Refusal, format: ReplyFormat) -> Self {
+        Self {
+            request_id,
+            verdict: Verdict::Rejected,
+            refusal: Some(refusal),
+            conversion: None,
+            current_status: None,
+            sees_money: false,
+            is_dry_run: false,
+            format,
+            errand: None,
+        }
+    }
+}
+
+/// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
+/// Sorts by time.
+pub fn request_id(moment: &Moment<'_>) -> String {
+    let random = (moment.random)();
+    let tail: String = random.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    format!("req_{:012x}{tail}", moment.now.ms())
+}
+
+/// The refusal when a store did not answer: as far as the sender is concerned nothing happened.
+pub fn storage_unavailable() -> Refusal {
+    Refusal::new(
+        Reason::StorageUnavailable,
+        "the store did not answer and nothing was acknowledged; send the same request again",
+    )
+}
+
+/// Judges a report that has been parsed. The steps, in their order; the first that does not go on
+/// is the reason:
+///
+/// 1. namespace and campaign: of a click_id that verifies, else `campaign_id`, else of the token;
+/// 2. authenticate (401, 403);
+/// 3. the decision: permission, key, event, attribution, window, status, money;
+/// 4. commit, and if an assumption was wrong, the same decision on the facts;
+/// 5. answer; 503 if the ledger is down and no copy knows the key.
+pub async fn report(
+    ports: &impl Ports,
+    memory: &Memory,
+    moment: &Moment<'_>,
+    report: &Report,
+) -> Outcome {
+    let request_id = request_id(moment);
+    let format = report.postback.reply_format.unwrap_or(ReplyFormat::Json);
+    match authenticated(ports, memory, moment, report).await {
+        Ok((situation, proof)) => {
+            let trial = Trial {
+                request_id,
+                namespace: &report.namespace,
+                source: report.source,
+                proof,
+                arrived_at: moment.now,
+                judged_at: moment.now,
+                postback: &report.postback,
+                warnings: &report.warnings,
+                situation: &situation,
+            };
+            trial.run(ports).await
+        }
+        Err(Stop::Unavailable) => Outcome::refused(request_id, storage_unavailable(), format),
+        Err(Stop::Refused(refusal)) => {
+            let counted = refused_request(report, moment, &refusal);
+            let errand = Some(Errand::CountRefusal(Box::new(counted)));
+            Outcome { errand, ..Outcome::refused(request_id, refusal, format) }
+        }
+    }
+}
+
+async fn authenticated(
+    ports: &impl Ports,
+    memory: &Memory,
+    moment: &Moment<'_>,
+    report: &Report,
+) -> Result<(Situation, Proof), Stop> {
+    let (postback, now) = (&report.postback, moment.now);
+    let situation = situate(ports, memory, &report.namespace, postback, now).await?;
+    let proof =
+        prove(ports, memory, &situation, postback, report.source, report.address, now).await?;
+    Ok((situation, proof))
+}
+
+/// What is kept of a request that failed before authentication: no secrets, at most 2,000 bytes.
+fn refused_request(report: &Report, moment: &Moment<'_>, refusal: &Refusal) -> RefusedRequest {
+    let pairs = report.postback.stored.iter().map(|(name, value)| format!("{name}={value}"));
+    let mut parameters = pairs.collect::<Vec<_>>().join("&");
+    parameters.truncate(parameters.floor_char_boundary(2_000));
+    RefusedRequest {
+        namespace: Some(report.namespace.clone()),
+        campaign_id: report.postback.campaign_id,
+        received_at: moment.now,
+        reason: refusal.reason,
+        detail: refusal.detail.clone(),
+        parameters,
+        slot: (moment.random)().first().map_or(0, |byte| byte % 100),
+    }
+}
+
+/// Judges a refused inbox row again: from behind authentication, with its stored result and its
+/// time of arrival as now, so that a postback that came before its campaign or order existed is
+/// matched late. Repeatable: a row that was not refused is left as it is (`Ok(None)`), and so is
+/// one that does not exist.
+pub async fn again(
+    ports: &impl Ports,
+    memory: &Memory,
+    moment: &Moment<'_>,
+    namespace: &Namespace,
+    entry: &InboxEntry,
+) -> Result<Option<Outcome>, Unavailable> {
+    if entry.verdict != Verdict::Rejected {
+        return Ok(None);
+    }
+    let refused =
+        |refusal| Ok(Some(Outcome::refused(entry.request_id.clone(), refusal, ReplyFormat::Json)));
+    let mut postback = match Postback::from_stored(entry.parameters.clone(), entry.received_at) {
+        Ok(postback) => postback,
+        Err(refusal) => return refused(refusal),
+    };
+    postback.campaign_id = postback.campaign_id.or(entry.campaign_id);
+    let situation = match situate(ports, memory, namespace, &postback, moment.now).await {
+        Ok(situation) => situation,
+        Err(Stop::Refused(refusal)) => return refused(refusal),
+        Err(Stop::Unavailable) => return Err(Unavailable),
+    };
+    let trial = Trial {
+        request_id: entry.request_id.clone(),
+        namespace,
+        source: entry.source,
+        proof: entry.proof,
+        arrived_at: entry.received_at,
+        judged_at: moment.now,
+        postback: &postback,
+        warnings: &[],
+        situation: &situation,
+    };
+    Ok(Some(trial.run(ports).await))
+}
+
+/// One report behind authentication.
+struct Trial<'a> {
+    request_id: String,
+    namespace: &'a Namespace,
+    source: Source,
+    proof: Proof,
+    arrived_at: Timestamp,
+    judged_at: Timestamp,
+    postback: &'a Postback,
+    warnings: &'a [Warning],
+    situation: &'a Situation,
+}
+
+impl Trial<'_> {
+    async fn run(&self, ports: &impl Ports) -> Outcome {
+        let Some(campaign) = self.situation.campaign.as_deref() else {
+            return self.no_campaign(ports).await;
+        };
+        let case = Case {
+            request_id: &self.request_id,
+            source: self.source,
+            proof: self.proof,
+            arrived_at: self.arrived_at,
+            campaign,
+            click: self.situation.click(self.postback),
+            postback: self.postback,
+            warnings: self.warnings,
+        };
+        match self.settle(ports, &case).await {
+            Ok(outcome) => outcome,
+            Err(Unavailable) => self.answer_from_copy(ports, &case).await,
+        }
+    }
+
+    /// Decides and commits. The first decision assumes that nothing is known of the case; only a
+    /// new conversion may be committed on that, because the commit checks it. Everything else is
+    /// decided on the facts.
+    async fn settle(&self, ports: &impl Ports, case: &Case<'_>) -> Result<Outcome, Unavailable> {
+        let mut judgement = judge(case, &Facts::default());
+        if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
+            let facts = ports.facts(self.namespace, &Question::about(case)).await?;
+            judgement = judge(case, &facts);
+        }
+        if self.postback.is_dry_run {
+            return Ok(self.dry_run(case, judgement));
+        }
+        let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
+        for _ in 0..MAX_TRIES {
+            let (verdict, conversion, commit) = match judgement {
+                Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
+                Judgement::Refuse(refusal) => {
+                    self.note(ports, Verdict::Rejected, Some(&refusal), None).await?;
+                    return Ok(self.outcome(Verdict::Rejected, Some(refusal), None));
+                }
+                Judgement::Create(new) => {
+                    let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
+                    let commit =
+                        ports.commit(self.namespace, &new, is_one_per_click, &entry).await?;
+                    (Verdict::Recorded, new, commit)
+                }
+                Judgement::Change(changed) => {
+                    let entry = self.entry(Verdict::Updated, None, Some(&changed.conversion_id));
+                    let commit = ports.change(self.namespace, &changed, &entry).await?;
+                    (Verdict::Updated, changed, commit)
+                }
+            };
+            match commit {
+                Commit::Done => return Ok(self.committed(verdict, *conversion)),
+                Commit::Contradicted(facts) => judgement = judge(case, &facts),
+            }
+        }
+        Err(Unavailable)
+    }
+
+    fn committed(&self, verdict: Verdict, conversion: Conversion) -> Outcome {
+        let copy = Errand::KeepAnswer(self.namespace.clone(), Box::new(conversion.clone()));
+        Outcome { errand: Some(copy), ..self.outcome(verdict, None, Some(conversion)) }
+    }
+
+    /// The conversion is committed, whatever becomes of the inbox row of its repeat.
+    async fn repeat(&self, ports: &impl Ports, known: Conversion) -> Outcome {
+        let _ = self.note(ports, Verdict::Duplicate, None, Some(&known.conversion_id)).await;
+        let current_status = Some(known.status);
+        Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(known)) }
+    }
+
+    fn dry_run(&self, case: &Case<'_>, judgement: Judgement) -> Outcome {
+        let mut outcome = match judgement {
+            Judgement::Create(new) => self.outcome(Verdict::Recorded, None, Some(*new)),
+            Judgement::Change(changed) => self.outcome(Verdict::Updated, None, Some(*changed)),
+            Judgement::Repeat(known) => {
+                let current_status = Some(known.status);
+                Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(*known)) }
+            }
+            Judgement::Refuse(refusal) => self.outcome(Verdict::Rejected, Some(refusal), None),
+        };
+        // The table of permissions refused the dry run itself to those who may not have one.
+        outcome.is_dry_run = may(self.proof, Act::SeeMoney, case.campaign);
+        outcome
+    }
+
+    /// The ledger is down: a copy may know the key all the same. Nothing else can be acknowledged.
+    async fn answer_from_copy(&self, ports: &impl Ports, case: &Case<'_>) -> Outcome {
+        let copy = match Question::about(case).conversion_id {
+            Some(conversion_id) => ports.recall(self.namespace, &conversion_id).await,
+            None => None,
+        };
+        if copy.is_some() {
+            match judge(case, &Facts { by_key: copy, ..Facts::default() }) {
+                Judgement::Repeat(known) => {
+                    return self.outcome(Verdict::Duplicate, None, Some(*known));
+                }
+                Judgement::Refuse(refusal) if refusal.reason == Reason::Conflict => {
+                    return self.outcome(Verdict::Rejected, Some(refusal), None);
+                }
+                _ => {}
+            }
+        }
+        self.outcome(Verdict::Rejected, Some(storage_unavailable()), None)
+    }
+
+    /// No campaign was found, and the sender proved himself with the namespace's own token.
+    async fn no_campaign(&self, ports: &impl Ports) -> Outcome {
+        let refusal = match (&self.postback.campaign_id, &self.postback.click_id) {
+            (Some(id), _) => Refusal::of(
+                Reason::UnknownCampaign,
+                "campaign_id",
+                format!(
+                    "this namespace has no campaign {id}; its number stands in the campaign list"
+                ),
+            ),
+            (None, Some(text)) => unknown_click(text),
+            (None, None) => Refusal::of(
+                Reason::NoAttribution,
+                "click_id",
+                "nothing says whom to credit: send the click_id that the landing page got in its address",
+            ),
+        };
+        match self.note(ports, Verdict::Rejected, Some(&refusal), None).await {
+            Ok(()) => self.outcome(Verdict::Rejected, Some(refusal), None),
+            Err(Unavailable) => self.outcome(Verdict::Rejected, Some(storage_unavailable()), None),
+        }
+    }
+
+    fn entry(
+        &self,
+        verdict: Verdict,
+        refusal: Option<&Refusal>,
+        conversion_id: Option<&str>,
+    ) -> InboxEntry {
+        InboxEntry {
+            request_id: self.request_id.clone(),
+            received_at: self.arrived_at,
+            source: self.source,
+            proof: self.proof,
+            campaign_id: self.situation.campaign.as_ref().map(|campaign| campaign.id),
+            parameters: self.postback.stored.clone(),
+            verdict,
+            refusal: refusal.cloned(),
+            conversion_id: conversion_id.map(str::to_owned),
+            judged_at: self.judged_at,
+        }
+    }
+
+    async fn note(
+        &self,
+        ports: &impl Ports,
+        verdict: Verdict,
+        refusal: Option<&Refusal>,
+        conversion_id: Option<&str>,
+    ) -> Result<(), Unavailable> {
+        ports.note(self.namespace, &self.entry(verdict, refusal, conversion_id)).await
+    }
+
+    fn outcome(
+        &self,
+        verdict: Verdict,
+        refusal: Option<Refusal>,
+        conversion: Option<Conversion>,
+    ) -> Outcome {
+        let campaign = self.situation.campaign.as_deref();
+        Outcome {
+            request_id: self.request_id.clone(),
+            verdict,
+            refusal,
+            conversion,
+            current_status: None,
+            sees_money: campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign)),
+            is_dry_run: false,
+            format: self.postback.reply_format.unwrap_or(ReplyFormat::Json),
+            errand: None,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What an isolate remembers of the configuration: bounded, at most 30 s old, plain values only.
+//!
+//! An isolate serves many requests at once, so nothing here is a promise or future of one of
+//! them. Values that are older than half their life are due: they still serve, and whoever meets
+//! one has it refreshed behind the reply.
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+use lru::LruCache;
+
+use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::{SECOND_MS, Timestamp};
+
+/// A value serves for so long (design: an edit is visible within 30 s of the copy's propagation).
+pub const MAX_AGE_MS: u64 = 30 * SECOND_MS;
+/// From this age on a value is refreshed behind the reply.
+const DUE_AGE_MS: u64 = MAX_AGE_MS / 2;
+
+const NAMESPACES: usize = 1_000;
+const HOSTS: usize = 1_000;
+const CAMPAIGNS: usize = 2_000;
+const ADVERTISERS: usize = 2_000;
+/// A link is 16 bytes and its place in the table about 80, so that 20,000 take 2 MB.
+const LINKS: usize = 20_000;
+/// What is due is refreshed in small portions; the rest comes due again.
+const DUE: usize = 50;
+
+/// One value of the configuration, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// A namespace's settings.
+    Namespace(Namespace),
+    /// The namespace of a custom host name.
+    Host(String),
+    /// A campaign with its landing pages and tokens.
+    Campaign(Namespace, u32),
+    /// A link.
+    Link(Namespace, u32),
+    /// An affiliate's default link of a campaign: `(campaign, affiliate)`.
+    DefaultLink(Namespace, u32, u32),
+    /// An advertiser's tokens.
+    Advertiser(Namespace, u32),
+}
+
+/// What memory says of a value.
+#[derive(Clone, Debug)]
+pub enum Lookup<T> {
+    /// Here it is.
+    Known(Rc<T>),
+    /// There is none.
+    Absent,
+    /// Memory does not know; load it.
+    Unread,
+}
+
+struct Remembered<T> {
+    value: Option<Rc<T>>,
+    read_at: Timestamp,
+}
+
+type Table<K, T> = LruCache<K, Remembered<T>>;
+
+/// Everything remembered. Shared by the requests of an isolate; no borrow outlives a call.
+pub struct Memory {
+    tables: RefCell<Tables>,
+}
+
+struct Tables {
+    namespaces: Table<Namespace, NamespaceSettings>,
+    hosts: Table<String, Namespace>,
+    campaigns: Table<(Rc<str>, u32), Campaign>,
+    links: Table<(Rc<str>, u32), Link>,
+    default_links: Table<(Rc<str>, u32, u32), u32>,
+    advertisers: Table<(Rc<str>, u32), Advertiser>,
+    /// One shared copy of each namespace's name, for the keys of the other tables.
+    names: LruCache<String, Rc<str>>,
+    due: HashSet<Wanted>,
+}
+
+fn table<K: std::hash::Hash + Eq, T>(capacity: usize) -> LruCache<K, T> {
+    LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN))
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            tables: RefCell::new(Tables {
+                namespaces: table(NAMESPACES),
+                hosts: table(HOSTS),
+                campaigns: table(CAMPAIGNS),
+                links: table(LINKS),
+                default_links: table(LINKS),
+                advertisers: table(ADVERTISERS),
+                names: table(NAMESPACES),
+                due: HashSet::new(),
+            }),
+        }
+    }
+}
+
+impl Tables {
+    /// The shared copy of a name: finding it allocates nothing.
+    fn name(&mut self, namespace: &Namespace) -> Rc<str> {
+        if let Some(name) = self.names.get(namespace.as_str()) {
+            return Rc::clone(name);
+        }
+        let name: Rc<str> = namespace.as_str().into();
+        self.names.put(namespace.as_str().to_owned(), Rc::clone(&name));
+        name
+    }
+}
+
+/// Reads a table; also says whether the value is due.
+fn look_up<K, Q, T>(table: &mut Table<K, T>, key: &Q, now: Timestamp) -> (Lookup<T>, bool)
+where
+    K: std::hash::Hash + Eq + Borrow<Q>,
+    Q: std::hash::Hash + Eq + ?Sized,
+{
+    match table.get(key) {
+        Some(found) if now.ms_since(found.read_at) <= MAX_AGE_MS => {
+            let is_due = now.ms_since(found.read_at) > DUE_AGE_MS;
+            (
+                found
+                    .value
+                    .as_ref()
+                    .map_or(Lookup::Absent, |value| Lookup::Known(Rc::clone(value))),
+                is_due,
+            )
+        }
+        _ => (Lookup::Unread, false),
+    }
+}
+
+impl Memory {
+    fn look<T>(
+        &self,
+        find: impl FnOnce(&mut Tables) -> (Lookup<T>, bool),
+        wanted: impl FnOnce() -> Wanted,
+    ) -> Lookup<T> {
+        let mut tables = self.tables.borrow_mut();
+        let (found, is_due) = find(&mut tables);
+        if is_due && tables.due.len() < DUE {
+            tables.due.insert(wanted());
+        }
+        found
+    }
+
+    /// A namespace's settings.
+    pub fn namespace(&self, name: &Namespace, now: Timestamp) -> Lookup<NamespaceSettings> {
+        self.look(|t| look_up(&mut t.namespaces, name, now), || Wanted::Namespace(name.clone()))
+    }
+
+    /// The namespace of a custom host.
+    pub fn host(&self, hostname: &str, now: Timestamp) -> Lookup<Namespace> {
+        self.look(|t| look_up(&mut t.hosts, hostname, now), || Wanted::Host(hostname.to_owned()))
+    }
+
+    /// A campaign.
+    pub fn campaign(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Campaign> {
+        self.look(
+            |t| {
+                let key = (t.name(namespace), id);
+                look_up(&mut t.campaigns, &key, now)
+            },
+            || Wanted::Campaign(namespace.clone(), id),
+        )
+    }
+
+    /// A link.
+    pub fn link(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Link> {
+        self.look(
+            |t| {
+                let key = (t.name(namespace), id);
+                look_up(&mut t.links, &key, now)
+            },
+            || Wanted::Link(namespace.clone(), id),
+        )
+    }
+
+    /// The number of an affiliate's default link of a campaign.
+    pub fn default_link(
+        &self,
+        namespace: &Namespace,
+        campaign: u32,
+        affiliate: u32,
+        now: Timestamp,
+    ) -> Lookup<u32> {
+        self.look(
+            |t| {
+                let key = (t.name(namespace), campaign, affiliate);
+                look_up(&mut t.default_links, &key, now)
+            },
+            || Wanted::DefaultLink(namespace.clone(), campaign, affiliate),
+        )
+    }
+
+    /// An advertiser's tokens.
+    pub fn advertiser(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Advertiser> {
+        self.look(
+            |t| {
+                let key = (t.name(namespace), id);
+                look_up(&mut t.advertisers, &key, now)
+            },
+            || Wanted::Advertiser(namespace.clone(), id),
+        )
+    }
+
+    /// Remembers what was read at a time; `None` that there is none.
+    pub fn remember(&self, wanted: &Wanted, value: Value, now: Timestamp) {
+        let mut tables = self.tables.borrow_mut();
+        tables.due.remove(wanted);
+        let tables = &mut *tables;
+        match (wanted, value) {
+            (Wanted::Namespace(name), Value::Namespace(value)) => {
+                put(&mut tables.namespaces, name.clone(), value, now)
+            }
+            (Wanted::Host(host), Value::Host(value)) => {
+                put(&mut tables.hosts, host.clone(), value, now)
+            }
+            (Wanted::Campaign(name, id), Value::Campaign(value)) => {
+                let key = (tables.name(name), *id);
+                put(&mut tables.campaigns, key, value, now);
+            }
+            (Wanted::Link(name, id), Value::Link(value)) => {
+                let key = (tables.name(name), *id);
+                put(&mut tables.links, key, value, now);
+            }
+            (Wanted::DefaultLink(name, campaign, affiliate), Value::DefaultLink(value)) => {
+                let key = (tables.name(name), *campaign, *affiliate);
+                put(&mut tables.default_links, key, value, now);
+            }
+            (Wanted::Advertiser(name, id), Value::Advertiser(value)) => {
+                let key = (tables.name(name), *id);
+                put(&mut tables.advertisers, key, value, now);
+            }
+            // A value of another kind cannot come from the loader; it would be remembered nowhere.
+            _ => {}
+        }
+    }
+
+    /// While no store answers: lets what memory has serve for another half life, however old.
+    /// Says whether there was anything.
+    pub fn keep_serving(&self, wanted: &Wanted, now: Timestamp) -> bool {
+        let as_if_read = Timestamp::from_ms(now.ms().saturating_sub(DUE_AGE_MS));
+        let mut tables = self.tables.borrow_mut();
+        let tables = &mut *tables;
+        match wanted {
+            Wanted::Namespace(name) => touch(tables.namespaces.get_mut(name.as_str()), as_if_read),
+            Wanted::Host(host) => touch(tables.hosts.get_mut(host), as_if_read),
+            Wanted::Campaign(name, id) => {
+                let key = (tables.name(name), *id);
+                touch(tables.campaigns.get_mut(&key), as_if_read)
+            }
+            Wanted::Link(name, id) => {
+                let key = (tables.name(name), *id);
+                touch(tables.links.get_mut(&key), as_if_read)
+            }
+            Wanted::DefaultLink(name, campaign, affiliate) => {
+                let key = (tables.name(name), *campaign, *affiliate);
+                touch(tables.default_links.get_mut(&key), as_if_read)
+            }
+            Wanted::Advertiser(name, id) => {
+                let key = (tables.name(name), *id);
+                touch(tables.advertisers.get_mut(&key), as_if_read)
+            }
+        }
+    }
+
+    /// Whether anything is due.
+    pub fn has_due(&self) -> bool {
+        !self.tables.borrow().due.is_empty()
+    }
+
+    /// Takes what is due; whoever takes it refreshes it.
+    pub fn take_due(&self) -> Vec<Wanted> {
+        self.tables.borrow_mut().due.drain().collect()
+    }
+}
+
+/// A loaded value of each kind; `None` if there is none.
+#[derive(Debug)]
+pub enum Value {
+    /// Of [`Wanted::Namespace`].
+    Namespace(Option<NamespaceSettings>),
+    /// Of [`Wanted::Host`].
+    Host(Option<Namespace>),
+    /// Of [`Wanted::Campaign`].
+    Campaign(Option<Campaign>),
+    /// Of [`Wanted::Link`].
+    Link(Option<Link>),
+    /// Of [`Wanted::DefaultLink`].
+    DefaultLink(Option<u32>),
+    /// Of [`Wanted::Advertiser`].
+    Advertiser(Option<Advertiser>),
+}
+
+fn put<K: std::hash::Hash + Eq, T>(
+    table: &mut Table<K, T>,
+    key: K,
+    value: Option<T>,
+    now: Timestamp,
+) {
+    table.put(key, Remembered { value: value.map(Rc::new), read_at: now });
+}
+
+fn touch<T>(found: Option<&mut Remembered<T>>, as_if_read: Timestamp) -> bool {
+    match found {
+        Some(found) => {
+            found.read_at = found.read_at.max(as_if_read);
+            true
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,212 @@
+//! What the use cases need of the world, in words of the domain; each method states its guarantee.
+
+use std::future::Future;
+
+use crate::app::memory::Wanted;
+use crate::domain::configuration::SecretHash;
+use crate::domain::conversion::{Conversion, Source};
+use crate::domain::judgement::{Facts, Question};
+use crate::domain::namespace::Namespace;
+use crate::domain::permission::Proof;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Reason, Refusal, Verdict};
+
+/// A store did not answer in time. What was asked for may or may not have happened, so whoever
+/// wrote must be able to write again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// One row of the inbox: a request that passed authentication, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxEntry {
+    /// The request's name; begins with the time of arrival.
+    pub request_id: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Where it came in.
+    pub source: Source,
+    /// How it proved itself.
+    pub proof: Proof,
+    /// The campaign that it was authenticated for.
+    pub campaign_id: Option<u32>,
+    /// Canonical names and values, without secrets.
+    pub parameters: Vec<(String, String)>,
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Why it was refused.
+    pub refusal: Option<Refusal>,
+    /// What it became, or repeated.
+    pub conversion_id: Option<String>,
+    /// When it was judged last.
+    pub judged_at: Timestamp,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug)]
+pub enum Commit {
+    /// Everything is written.
+    Done,
+    /// An assumption was wrong and nothing is written; these are the facts.
+    Contradicted(Box<Facts>),
+}
+
+/// The ledger of conversions and of the requests that made them.
+pub trait Ledger {
+    /// Commits a new conversion and its inbox row, both or neither, provided that no conversion of
+    /// the same key or order exists, nor (where the campaign counts one per click) of the same
+    /// click. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
+    fn commit(
+        &self,
+        namespace: &Namespace,
+        conversion: &Conversion,
+        is_one_per_click: bool,
+        entry: &InboxEntry,
+    ) -> impl Future<Output = Result<Commit, Unavailable>>;
+
+    /// Commits a changed conversion and the inbox row, provided that the stored revision is the
+    /// one before.
+    fn change(
+        &self,
+        namespace: &Namespace,
+        conversion: &Conversion,
+        entry: &InboxEntry,
+    ) -> impl Future<Output = Result<Commit, Unavailable>>;
+
+    /// What is recorded of the same key, click or order.
+    fn facts(
+        &self,
+        namespace: &Namespace,
+        question: &Question,
+    ) -> impl Future<Output = Result<Facts, Unavailable>>;
+
+    /// Keeps a request that led to no commit. Repeatable; judged again, the row is updated.
+    fn note(
+        &self,
+        namespace: &Namespace,
+        entry: &InboxEntry,
+    ) -> impl Future<Output = Result<(), Unavailable>>;
+
+    /// An inbox row.
+    fn inbox_entry(
+        &self,
+        namespace: &Namespace,
+        request_id: &str,
+    ) -> impl Future<Output = Result<Option<InboxEntry>, Unavailable>>;
+
+    /// The campaign whose own token this is; `None` for wider tokens and unknown ones.
+    fn campaign_of_token(
+        &self,
+        namespace: &Namespace,
+        hash: &SecretHash,
+    ) -> impl Future<Output = Result<Option<u32>, Unavailable>>;
+
+    /// Counts requests that failed before authentication; at most 100 samples per campaign and
+    /// hour are kept. Repeatable.
+    fn count_refusals(&self, batch: &RefusalBatch)
+    -> impl Future<Output = Result<(), Unavailable>>;
+
+    /// Remembers the name of a site event. `false` if the namespace has 200 others already.
+    fn know_site_event(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, Unavailable>>;
+}
+
+/// How many requests of an hour failed for one reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusalCount {
+    /// The namespace, if the host named one.
+    pub namespace: Option<Namespace>,
+    /// The start of the hour.
+    pub hour: Timestamp,
+    /// Why they failed.
+    pub reason: Reason,
+    /// How many.
+    pub requests: u64,
+}
+
+/// What is written of refused requests at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusalBatch {
+    /// A random name.
+    pub name: String,
+    /// All of them, as numbers.
+    pub counts: Vec<RefusalCount>,
+    /// Some of them.
+    pub samples: Vec<RefusedRequest>,
+}
+
+/// A request that failed before authentication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusedRequest {
+    /// The namespace, if the host named one.
+    pub namespace: Option<Namespace>,
+    /// The campaign that it named, unverified.
+    pub campaign_id: Option<u32>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Why it failed.
+    pub reason: Reason,
+    /// What its sender was told.
+    pub detail: String,
+    /// What it brought, without secrets, cut to 2,000 bytes.
+    pub parameters: String,
+    /// Where a sample of it would be kept, 0 to 99: chosen at random, so that the samples of an
+    /// hour are not only its first ones.
+    pub slot: u8,
+}
+
+/// Copies of recorded conversions that answer a repeat while the ledger is down. Best effort.
+pub trait AnswerCopies {
+    /// Keeps a copy; a failure changes nothing.
+    fn keep(&self, namespace: &Namespace, conversion: &Conversion) -> impl Future<Output = ()>;
+
+    /// A copy, if there is one; `None` never proves that there is no conversion.
+    fn recall(
+        &self,
+        namespace: &Namespace,
+        conversion_id: &str,
+    ) -> impl Future<Output = Option<Conversion>>;
+}
+
+/// Brings configuration into memory: from KV, else from the ledger, else (while neither answers)
+/// by keeping what memory has for a while longer.
+pub trait Configuration {
+    /// Afterwards memory has the value, or knows that there is none.
+    fn load(
+        &self,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>>;
+}
+
+/// The place where clicks end up.
+pub trait ClickStore {
+    /// Writes a page of clicks: the ledger's rows, and the copy where that is switched on. If the
+    /// ledger fails the page is kept aside for the cron job. `Ok` means that the page is safe.
+    /// Repeatable.
+    fn write_page(
+        &self,
+        page: &crate::app::pages::ClosedPage,
+    ) -> impl Future<Output = Result<(), Unavailable>>;
+
+    /// Writes pages that were kept aside, at most `limit` of them; says how many it wrote.
+    fn write_pages_kept_aside(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>>;
+}
+
+/// How the installation is.
+pub trait Vitals {
+    /// Whether the ledger answers.
+    fn ledger_answers(&self) -> impl Future<Output = bool>;
+    /// Whether the copies answer.
+    fn copies_answer(&self) -> impl Future<Output = bool>;
+    /// Notes that the cron job ran.
+    fn note_cron_run(&self, now: Timestamp) -> impl Future<Output = Result<(), Unavailable>>;
+    /// When the cron job last ran.
+    fn last_cron_run(&self) -> impl Future<Output = Result<Option<Timestamp>, Unavailable>>;
+}

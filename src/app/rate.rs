@@ -1,0 +1,57 @@
+//! A brake on visitors who post too often: per isolate and best effort, no accounting.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use crate::domain::time::{MINUTE_MS, Timestamp};
+
+/// Events that one visitor may post within a minute.
+const MAX_PER_MINUTE: u32 = 120;
+/// Visitors that are remembered.
+const VISITORS: usize = 5_000;
+
+struct Window {
+    since: Timestamp,
+    posts: u32,
+}
+
+/// How often each visitor posted in the current minute. Addresses stay in memory.
+pub struct Rates {
+    windows: RefCell<LruCache<String, Window>>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { windows: RefCell::new(LruCache::new(NonZeroUsize::new(VISITORS).unwrap_or(NonZeroUsize::MIN))) }
+    }
+}
+
+impl Rates {
+    /// Counts one post of a visitor; `false` if it is one too many.
+    pub fn allow(&self, visitor: &str, now: Timestamp) -> bool {
+        let mut windows = self.windows.borrow_mut();
+        let window = windows.get_or_insert_mut(visitor.to_owned(), || Window { since: now, posts: 0 });
+        if now.ms_since(window.since) >= MINUTE_MS {
+            *window = Window { since: now, posts: 0 };
+        }
+        window.posts = window.posts.saturating_add(1);
+        window.posts <= MAX_PER_MINUTE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_may_post_so_often_a_minute_and_others_do_not_matter() {
+        let rates = Rates::default();
+        let at = Timestamp::from_ms;
+        assert!((0..MAX_PER_MINUTE).all(|_| rates.allow("a", at(0))));
+        assert!(!rates.allow("a", at(MINUTE_MS - 1)));
+        assert!(rates.allow("b", at(0)));
+        assert!(rates.allow("a", at(MINUTE_MS)));
+    }
+}

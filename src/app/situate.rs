@@ -1,0 +1,204 @@
+//! The first steps of judging: which namespace, which campaign, which click, and who is asking.
+
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::app::memory::{Lookup, Memory, Wanted};
+use crate::app::ports::{Configuration, Ledger, Unavailable};
+use crate::domain::click_id::ClickId;
+use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings, SecretHash};
+use crate::domain::conversion::Source;
+use crate::domain::judgement::Click;
+use crate::domain::namespace::Namespace;
+use crate::domain::network::IpAddress;
+use crate::domain::permission::{Proof, Tokens, authenticate, bad_token};
+use crate::domain::postback::Postback;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Reason, Refusal};
+
+/// Why a step does not go on.
+#[derive(Debug)]
+pub enum Stop {
+    /// The request is refused.
+    Refused(Refusal),
+    /// The store did not answer.
+    Unavailable,
+}
+
+impl From<Unavailable> for Stop {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+/// What a report is about.
+#[derive(Debug)]
+pub struct Situation {
+    /// The namespace.
+    pub space: Rc<NamespaceSettings>,
+    /// The campaign: of the click, else the one named, else of the token.
+    pub campaign: Option<Rc<Campaign>>,
+    /// What the click_id says, if it verifies and its link exists.
+    pub genuine: Option<(ClickId, Link)>,
+}
+
+impl Situation {
+    /// The click as the judge sees it.
+    pub fn click<'a>(&self, postback: &'a Postback) -> Click<'a> {
+        match (postback.click_id.as_deref(), self.genuine) {
+            (None, _) => Click::Absent,
+            (Some(text), Some((id, link))) => Click::Genuine { text, id, link },
+            (Some(text), None) => Click::Unverified(text),
+        }
+    }
+}
+
+/// Reads a value from memory; what memory does not know is loaded once.
+pub async fn recall<T>(
+    ports: &impl Configuration,
+    now: Timestamp,
+    look: impl Fn() -> Lookup<T>,
+    wanted: impl FnOnce() -> Wanted,
+) -> Result<Option<Rc<T>>, Unavailable> {
+    if let Some(known) = settled(look()) {
+        return Ok(known);
+    }
+    ports.load(&wanted(), now).await?;
+    settled(look()).ok_or(Unavailable)
+}
+
+fn settled<T>(lookup: Lookup<T>) -> Option<Option<Rc<T>>> {
+    match lookup {
+        Lookup::Known(value) => Some(Some(value)),
+        Lookup::Absent => Some(None),
+        Lookup::Unread => None,
+    }
+}
+
+/// The settings of a namespace.
+pub async fn space(
+    ports: &impl Configuration,
+    memory: &Memory,
+    name: &Namespace,
+    now: Timestamp,
+) -> Result<Option<Rc<NamespaceSettings>>, Unavailable> {
+    recall(ports, now, || memory.namespace(name, now), || Wanted::Namespace(name.clone())).await
+}
+
+/// A campaign.
+pub async fn campaign(
+    ports: &impl Configuration,
+    memory: &Memory,
+    namespace: &Namespace,
+    id: u32,
+    now: Timestamp,
+) -> Result<Option<Rc<Campaign>>, Unavailable> {
+    let wanted = || Wanted::Campaign(namespace.clone(), id);
+    recall(ports, now, || memory.campaign(namespace, id, now), wanted).await
+}
+
+/// Finds out what a report is about.
+///
+/// # Errors
+/// `unknown_namespace`. An unknown campaign or click is not refused here: a stranger must prove
+/// himself before he is told what exists.
+pub async fn situate(
+    ports: &(impl Configuration + Ledger),
+    memory: &Memory,
+    namespace: &Namespace,
+    postback: &Postback,
+    now: Timestamp,
+) -> Result<Situation, Stop> {
+    let Some(space) = space(ports, memory, namespace, now).await? else {
+        return Err(Stop::Refused(unknown_namespace()));
+    };
+    let id = postback.click_id.as_deref().and_then(|text| space.click_keys.verify(text));
+    let genuine = match id {
+        Some(id) => {
+            let look = || memory.link(namespace, id.ref_id, now);
+            let wanted = || Wanted::Link(namespace.clone(), id.ref_id);
+            recall(ports, now, look, wanted).await?.map(|link| (id, *link))
+        }
+        None => None,
+    };
+    let campaign_id = match (&genuine, postback.campaign_id, &postback.token) {
+        (Some((_, link)), _, _) => Some(link.campaign_id),
+        (None, Some(id), _) => Some(id),
+        (None, None, Some(token)) => ports.campaign_of_token(namespace, &hash(token)).await?,
+        (None, None, None) => None,
+    };
+    let campaign = match campaign_id {
+        Some(id) => campaign(ports, memory, namespace, id, now).await?,
+        None => None,
+    };
+    Ok(Situation { space, campaign, genuine })
+}
+
+/// The refusal of a host that names no namespace.
+pub fn unknown_namespace() -> Refusal {
+    Refusal::new(
+        Reason::UnknownNamespace,
+        "this host belongs to no namespace; check the part of the host name before -tracking",
+    )
+}
+
+/// Finds out how a report proves itself.
+///
+/// # Errors
+/// `bad_token`, `ip_not_allowed`.
+pub async fn prove(
+    ports: &impl Configuration,
+    memory: &Memory,
+    situation: &Situation,
+    postback: &Postback,
+    source: Source,
+    address: Option<IpAddress>,
+    now: Timestamp,
+) -> Result<Proof, Stop> {
+    let token_hash = postback.token.as_deref().map(hash);
+    let Some(campaign) = situation.campaign.as_deref() else {
+        let own = Tokens {
+            of_namespace: &situation.space.token_hashes,
+            of_advertiser: &[],
+            of_campaign: &[],
+        };
+        return match token_hash {
+            Some(hash) if own.accept(&hash) && source == Source::Postback => Ok(Proof::Token),
+            _ => Err(Stop::Refused(bad_token(
+                "no campaign could be found for this request, so it needs the namespace's own token: check click_id and campaign_id",
+            ))),
+        };
+    };
+    if source != Source::Postback {
+        // A browser proves nothing, whatever it sends.
+        let refusal = bad_token(
+            "the campaign does not take conversions from browsers; its operator can allow them (is_pixel_allowed)",
+        );
+        return if campaign.is_pixel_allowed {
+            Ok(Proof::Nothing)
+        } else {
+            Err(Stop::Refused(refusal))
+        };
+    }
+    let namespace = &situation.space.name;
+    let advertiser = match token_hash {
+        Some(_) => {
+            let look = || memory.advertiser(namespace, campaign.advertiser_id, now);
+            let wanted = || Wanted::Advertiser(namespace.clone(), campaign.advertiser_id);
+            recall(ports, now, look, wanted).await?
+        }
+        None => None,
+    };
+    let none = Advertiser::default();
+    let tokens = Tokens {
+        of_namespace: &situation.space.token_hashes,
+        of_advertiser: &advertiser.as_deref().unwrap_or(&none).token_hashes,
+        of_campaign: &campaign.token_hashes,
+    };
+    authenticate(campaign, &tokens, token_hash.as_ref(), address).map_err(Stop::Refused)
+}
+
+fn hash(token: &str) -> SecretHash {
+    Sha256::digest(token.as_bytes()).into()
+}

@@ -1,0 +1,175 @@
+//! What an accepted postback became, and what makes it unique.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::click_id::{Country, Flags};
+use super::configuration::Status;
+use super::money::Currency;
+use super::permission::Proof;
+use super::time::Timestamp;
+use super::verdict::{Warning, words};
+
+words! {
+    /// Where a request came in.
+    Source {
+        /// From a server.
+        Postback = "postback",
+        /// From an image.
+        Pixel = "pixel",
+        /// From the site script.
+        Collect = "collect",
+    }
+}
+
+/// The number of the initial conversion; events count from 1.
+pub const INITIAL: u32 = 0;
+
+/// What makes a conversion unique, for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// Its click and event: a click converts once.
+    Click {
+        /// The click_id as text.
+        click_id: &'a str,
+        /// The event, or [`INITIAL`].
+        event_id: u32,
+    },
+    /// Its campaign, event and order.
+    Order {
+        /// The campaign.
+        campaign_id: u32,
+        /// The event, or [`INITIAL`].
+        event_id: u32,
+        /// The merchant's order.
+        order_id: &'a str,
+    },
+}
+
+impl Key<'_> {
+    /// The conversion_id: `cv_` and 20 base64url characters, the first 15 bytes of a SHA-256 over
+    /// the key. Derived, so that the primary key of the table forbids counting twice; 120 bits,
+    /// so that two keys meet by chance once in 10^18 conversions.
+    pub fn conversion_id(&self) -> String {
+        // Each field is prefixed by its length, so that no two keys write the same bytes.
+        let fields: [&[u8]; 4] = match self {
+            Self::Click { click_id, event_id } => {
+                [b"click", click_id.as_bytes(), &event_id.to_be_bytes(), b""]
+            }
+            Self::Order { campaign_id, event_id, order_id } => {
+                [b"order", &campaign_id.to_be_bytes(), &event_id.to_be_bytes(), order_id.as_bytes()]
+            }
+        };
+        let mut hash = Sha256::new();
+        for field in fields {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        let digest = hash.finalize();
+        format!("cv_{}", URL_SAFE_NO_PAD.encode(digest.first_chunk::<15>().unwrap_or(&[0; 15])))
+    }
+}
+
+/// The fields that decide money as they were sent, in their normal form; repeats are compared
+/// with these. Field names are the canonical ones.
+pub type SentMoney = Vec<(&'static str, String)>;
+
+/// A conversion, new or as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversion {
+    /// Derived from its [`Key`].
+    pub conversion_id: String,
+    /// The request that made it.
+    pub request_id: String,
+    /// When that request arrived.
+    pub received_at: Timestamp,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Where the request came in.
+    pub source: Source,
+    /// How the request proved itself.
+    pub proof: Proof,
+    /// The click.
+    pub click_id: Option<String>,
+    /// When the click was.
+    pub clicked_at: Option<Timestamp>,
+    /// The link.
+    pub ref_id: u32,
+    /// The campaign.
+    pub campaign_id: u32,
+    /// Who is credited.
+    pub affiliate_id: u32,
+    /// The event, or [`INITIAL`].
+    pub event_id: u32,
+    /// The merchant's order.
+    pub order_id: Option<String>,
+    /// The status now.
+    pub status: Status,
+    /// Why that status.
+    pub status_reason: Option<String>,
+    /// The campaign's currency.
+    pub currency: Currency,
+    /// The amount in minor units.
+    pub amount: Option<i64>,
+    /// Revenue now, in minor units.
+    pub revenue: i64,
+    /// Payout now, in minor units.
+    pub payout: i64,
+    /// Whether the click was a test.
+    pub is_test: bool,
+    /// Whether it is paid as a lead.
+    pub is_lead: bool,
+    /// The flags of the click.
+    pub click_flags: Flags,
+    /// The country of the click.
+    pub country: Option<Country>,
+    /// What repeats are compared with.
+    pub sent_money: SentMoney,
+    /// The status that the first reply named.
+    pub first_status: Status,
+    /// The revenue that the first reply named.
+    pub first_revenue: i64,
+    /// The payout that the first reply named.
+    pub first_payout: i64,
+    /// The warnings of the first reply.
+    pub warnings: Vec<Warning>,
+    /// custom1…10 and unknown parameters.
+    pub kept: Vec<(String, String)>,
+    /// The goal.
+    pub goal: Option<String>,
+    /// Shown to the affiliate.
+    pub comment: Option<String>,
+    /// How status and money came about: what, and because of what.
+    pub explanation: Vec<(&'static str, String)>,
+    /// Grows with each change.
+    pub revision: u32,
+    /// The request that changed it last; `None` while it is as recorded.
+    pub changed_by: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_keys_have_different_ids_and_equal_ones_equal_ids() {
+        let click = |click_id, event_id| Key::Click { click_id, event_id }.conversion_id();
+        let order = |campaign_id, event_id, order_id| {
+            Key::Order { campaign_id, event_id, order_id }.conversion_id()
+        };
+        let ids = [
+            click("a", 0),
+            click("a", 1),
+            click("b", 0),
+            order(1, 0, "a"),
+            order(0, 1, "a"),
+            order(1, 0, "b"),
+            order(1, 0, "A"),
+        ];
+        let distinct: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+        assert_eq!(click("a", 0), ids[0]);
+        assert!(ids.iter().all(|id| id.len() == 23 && id.starts_with("cv_")));
+    }
+}

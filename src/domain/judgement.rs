@@ -1,0 +1,345 @@
+//! The decision about one authenticated postback: pure, so that it can be made on what memory and
+//! request say, made again on what the store says, and made again next week.
+
+mod money;
+mod repeat;
+mod status;
+
+use super::click_id::{ClickId, Flags, looks_lower_cased};
+use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
+use super::conversion::{Conversion, INITIAL, Key, Source};
+use super::money::MoneyType;
+use super::permission::{Act, Proof, may};
+use super::postback::Postback;
+use super::time::Timestamp;
+use super::verdict::{Reason, Refusal, Warning};
+use money::{money, sent_money};
+use repeat::repeat;
+use status::{status, status_reason};
+
+/// What a postback says of its click.
+#[derive(Clone, Copy, Debug)]
+pub enum Click<'a> {
+    /// Nothing.
+    Absent,
+    /// An id that a key of the namespace verifies, and its link.
+    Genuine {
+        /// As sent.
+        text: &'a str,
+        /// What it says.
+        id: ClickId,
+        /// The link that it names.
+        link: Link,
+    },
+    /// An id that no key verifies; a recorded conversion may bear it all the same.
+    Unverified(&'a str),
+}
+
+impl<'a> Click<'a> {
+    /// The id as sent.
+    pub fn text(&self) -> Option<&'a str> {
+        match *self {
+            Self::Absent => None,
+            Self::Genuine { text, .. } | Self::Unverified(text) => Some(text),
+        }
+    }
+}
+
+/// One postback on the bench, after authentication.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The request's name.
+    pub request_id: &'a str,
+    /// Where it came in.
+    pub source: Source,
+    /// How it proved itself.
+    pub proof: Proof,
+    /// When it arrived: *now*, also when it is judged again later.
+    pub arrived_at: Timestamp,
+    /// The campaign that it was authenticated for.
+    pub campaign: &'a Campaign,
+    /// Its click.
+    pub click: Click<'a>,
+    /// Its parameters.
+    pub postback: &'a Postback,
+    /// Warnings of parsing.
+    pub warnings: &'a [Warning],
+}
+
+/// What the store knows about a case.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The conversion of the same key.
+    pub by_key: Option<Conversion>,
+    /// The conversion of the same click and event.
+    pub by_click: Option<Conversion>,
+    /// The conversion of the same campaign, event and order.
+    pub by_order: Option<Conversion>,
+}
+
+/// What to ask the store about a case, to get its [`Facts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The key's conversion_id, if the case has a key.
+    pub conversion_id: Option<String>,
+    /// The click.
+    pub click_id: Option<String>,
+    /// The campaign and the order.
+    pub order: Option<(u32, String)>,
+    /// The event, or [`INITIAL`].
+    pub event_id: u32,
+}
+
+impl Question {
+    /// The question about a case.
+    pub fn about(case: &Case<'_>) -> Self {
+        let order_id = case.postback.order_id.clone();
+        Self {
+            conversion_id: key(case, INITIAL, &Facts::default()).ok(),
+            click_id: case.click.text().map(str::to_owned),
+            order: order_id.map(|order_id| (case.campaign.id, order_id)),
+            event_id: INITIAL,
+        }
+    }
+}
+
+/// What is to be done about a case.
+#[derive(Clone, Debug)]
+pub enum Judgement {
+    /// Commit this conversion, provided that nothing of the same key, click (where it converts
+    /// once) or order is there; the commit checks it.
+    Create(Box<Conversion>),
+    /// Commit this changed conversion, provided that its revision is still the one before.
+    Change(Box<Conversion>),
+    /// The same was reported before.
+    Repeat(Box<Conversion>),
+    /// No.
+    Refuse(Refusal),
+}
+
+/// Judges a case: the steps of design and contract after authentication, in their order. The
+/// first step that does not go on is the reason.
+pub fn judge(case: &Case<'_>, facts: &Facts) -> Judgement {
+    match decide(case, facts) {
+        Ok(judgement) => judgement,
+        Err(refusal) => Judgement::Refuse(refusal),
+    }
+}
+
+fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
+    permit(case)?;
+    agree(case)?;
+    let event_id = event(case)?;
+    let conversion_id = key(case, event_id, facts)?;
+    if let Some(known) = known(case, facts) {
+        return repeat(case, known);
+    }
+    let (text, id, link) = attribute(case)?;
+    window(case, id)?;
+    intake(case)?;
+    let mut warnings = case.warnings.to_vec();
+    let money = money(case, &mut warnings)?;
+    let (status, why) = status(case, id, &mut warnings)?;
+    Ok(Judgement::Create(Box::new(Conversion {
+        conversion_id,
+        request_id: case.request_id.to_owned(),
+        received_at: case.arrived_at,
+        occurred_at: occurred_at(case),
+        source: case.source,
+        proof: case.proof,
+        click_id: Some(text.to_owned()),
+        clicked_at: Some(id.time),
+        ref_id: link.id,
+        campaign_id: case.campaign.id,
+        affiliate_id: link.affiliate_id,
+        event_id,
+        order_id: case.postback.order_id.clone(),
+        status,
+        status_reason: status_reason(case.postback),
+        currency: case.campaign.currency,
+        amount: money.amount,
+        revenue: money.revenue,
+        payout: money.payout,
+        is_test: id.flags.has(Flags::TEST),
+        is_lead: case.campaign.payout.kind == MoneyType::Cpl,
+        click_flags: id.flags,
+        country: id.country,
+        sent_money: sent_money(case, Some(case.campaign.currency)),
+        first_status: status,
+        first_revenue: money.revenue,
+        first_payout: money.payout,
+        warnings,
+        kept: case.postback.kept.clone(),
+        goal: case.postback.goal.clone(),
+        comment: case.postback.comment.clone(),
+        explanation: vec![
+            ("attribution", format!("the click_id verifies and names link {}", link.id)),
+            ("status", why),
+            ("revenue", money.why_revenue),
+            ("payout", money.why_payout),
+        ],
+        revision: 1,
+        changed_by: None,
+    })))
+}
+
+/// What the sender asks for but may not have is refused as a whole, never half done.
+fn permit(case: &Case<'_>) -> Result<(), Refusal> {
+    let postback = case.postback;
+    if !may(case.proof, Act::ChangeStatus, case.campaign) {
+        let acts = [
+            ("status", postback.status.is_some()),
+            ("reason", postback.reason.is_some()),
+            ("third_party_rejected_reason", postback.third_party_rejected_reason.is_some()),
+            ("new_rejected_reason", postback.new_rejected_reason.is_some()),
+            ("refund_id", postback.refund_id.is_some()),
+        ];
+        if let Some((name, _)) = acts.into_iter().find(|(_, is_sent)| *is_sent) {
+            let detail =
+                format!("{name} needs a token: whoever may reject or approve must prove it");
+            return Err(Refusal::of(Reason::BadToken, name, detail));
+        }
+    }
+    if postback.is_dry_run && !may(case.proof, Act::SeeMoney, case.campaign) {
+        return Err(Refusal::of(Reason::BadToken, "dry_run", "dry_run needs a token"));
+    }
+    if postback.new_rejected_reason.is_some() {
+        return Err(Refusal::of(
+            Reason::InvalidTransition,
+            "new_rejected_reason",
+            "a recorded conversion's status cannot be changed by postback in this version",
+        ));
+    }
+    Ok(())
+}
+
+/// Click and `campaign_id` must name the same campaign.
+fn agree(case: &Case<'_>) -> Result<(), Refusal> {
+    let (Click::Genuine { link, .. }, Some(sent)) = (case.click, case.postback.campaign_id) else {
+        return Ok(());
+    };
+    if link.campaign_id == sent {
+        return Ok(());
+    }
+    let detail = format!(
+        "the click belongs to campaign {}, not {sent}; leave campaign_id out or send the click's own",
+        link.campaign_id
+    );
+    Err(Refusal::of(Reason::CampaignMismatch, "campaign_id", detail))
+}
+
+/// The event that the postback reports.
+fn event(case: &Case<'_>) -> Result<u32, Refusal> {
+    let sent = [
+        ("event_id", case.postback.event_id.is_some()),
+        ("event_name", case.postback.event_name.is_some()),
+    ];
+    match sent.into_iter().find(|(_, is_sent)| *is_sent) {
+        None => Ok(INITIAL),
+        Some((name, _)) => {
+            let detail = format!(
+                "campaign {} defines no such event; without {name} this is the initial conversion",
+                case.campaign.id
+            );
+            Err(Refusal::of(Reason::UnknownEvent, name, detail))
+        }
+    }
+}
+
+/// The key by which a repeat is recognised.
+fn key(case: &Case<'_>, event_id: u32, facts: &Facts) -> Result<String, Refusal> {
+    let key = match (case.campaign.conversions_per_click, case.postback.order_id.as_deref()) {
+        (ConversionsPerClick::One, order_id) => match (case.click.text(), order_id) {
+            (Some(click_id), _) => Key::Click { click_id, event_id },
+            // A repeat of a known order may leave its click out.
+            (None, Some(order_id)) => {
+                Key::Order { campaign_id: case.campaign.id, event_id, order_id }
+            }
+            (None, None) => return Err(no_attribution()),
+        },
+        (ConversionsPerClick::PerOrder, Some(order_id)) => {
+            Key::Order { campaign_id: case.campaign.id, event_id, order_id }
+        }
+        (ConversionsPerClick::PerOrder, None) => {
+            return Err(Refusal::of(
+                Reason::MissingParameter,
+                "order_id",
+                "the campaign counts conversions per order: send the merchant's order number as order_id",
+            ));
+        }
+    };
+    // A campaign may have changed what makes a repeat since; the older conversion's id stays.
+    Ok(known(case, facts).map_or_else(|| key.conversion_id(), |c| c.conversion_id.clone()))
+}
+
+/// The conversion that a case repeats. The order is stronger than the click: it names one sale.
+fn known<'a>(case: &Case<'_>, facts: &'a Facts) -> Option<&'a Conversion> {
+    let of_click = match case.campaign.conversions_per_click {
+        ConversionsPerClick::One => facts.by_click.as_ref(),
+        ConversionsPerClick::PerOrder => None,
+    };
+    facts.by_key.as_ref().or(facts.by_order.as_ref()).or(of_click)
+}
+
+/// Whom to credit.
+fn attribute<'a>(case: &Case<'a>) -> Result<(&'a str, ClickId, Link), Refusal> {
+    match case.click {
+        Click::Genuine { text, id, link } => Ok((text, id, link)),
+        Click::Unverified(text) => Err(unknown_click(text)),
+        Click::Absent => Err(no_attribution()),
+    }
+}
+
+/// The refusal of an id that nothing verifies.
+pub fn unknown_click(text: &str) -> Refusal {
+    let detail = if looks_lower_cased(text) {
+        "no click has this id; it looks like a click_id whose capital letters were changed to small ones: keep it exactly as it came"
+    } else {
+        "no click of this namespace has this id; send the click_id of the landing page's address exactly as it came"
+    };
+    Refusal::of(Reason::UnknownClick, "click_id", detail)
+}
+
+fn no_attribution() -> Refusal {
+    Refusal::of(
+        Reason::NoAttribution,
+        "click_id",
+        "nothing says whom to credit: send the click_id that the landing page got in its address",
+    )
+}
+
+/// The click must be recent enough, reckoned at the time of the sale.
+fn window(case: &Case<'_>, id: ClickId) -> Result<(), Refusal> {
+    if occurred_at(case).ms_since(id.time) <= case.campaign.window_ms() {
+        return Ok(());
+    }
+    let detail = format!(
+        "the click of {} is older than the campaign's window of {} days",
+        id.time.to_rfc3339(),
+        case.campaign.window_days
+    );
+    Err(Refusal::of(Reason::ExpiredClick, "click_id", detail))
+}
+
+fn occurred_at(case: &Case<'_>) -> Timestamp {
+    let may_say = may(case.proof, Act::SendExplicitMoney, case.campaign);
+    case.postback.occurred_at.filter(|_| may_say).unwrap_or(case.arrived_at)
+}
+
+/// Whether the campaign takes new conversions, and these parameters suffice.
+fn intake(case: &Case<'_>) -> Result<(), Refusal> {
+    if case.campaign.state == CampaignState::Archived {
+        return Err(Refusal::new(
+            Reason::CampaignArchived,
+            "the campaign is archived and takes no new conversions",
+        ));
+    }
+    let is_sent = |name: &str| case.postback.stored.iter().any(|(sent, _)| sent == name);
+    match case.campaign.required_parameters.iter().find(|name| !is_sent(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("the campaign requires {name} in every postback");
+            Err(Refusal::of(Reason::MissingParameter, name, detail))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The status that a conversion starts with.
+
+use super::Case;
+use crate::domain::click_id::{ClickId, Flags};
+use crate::domain::configuration::Status;
+use crate::domain::permission::{Act, may};
+use crate::domain::postback::Postback;
+use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
+
+/// The status that a new conversion starts with, and why.
+pub(super) fn status(
+    case: &Case<'_>,
+    id: ClickId,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Status, String), Refusal> {
+    let postback = case.postback;
+    let (wanted, why) = if postback.third_party_rejected_reason.is_some() {
+        (Status::Rejected, "third_party_rejected_reason was sent".to_owned())
+    } else if let Some(word) = postback.status.as_deref() {
+        (map_status(word)?, format!("status={word} was sent"))
+    } else {
+        (case.campaign.default_status, "the campaign's default".to_owned())
+    };
+    if wanted == Status::Refunded {
+        return Err(Refusal::of(
+            Reason::InvalidTransition,
+            "status",
+            "nothing is recorded that could be refunded",
+        ));
+    }
+    if !id.flags.has(Flags::COUNTED) {
+        let message = "the click had been stored as not counted; it converted and counts now";
+        warnings.push(Warning::about(WarningCode::ClickWasUncounted, "click_id", message));
+    }
+    let is_suspect = id.flags.has(Flags::SUSPECTED_BOT) || id.flags.has(Flags::EMBEDDED);
+    if is_suspect && wanted != Status::Rejected {
+        let message = "the conversion is held: its click came from a likely bot, or was loaded as an image or frame";
+        warnings.push(Warning::about(WarningCode::HeldForClick, "click_id", message));
+        return Ok((Status::Hold, "the click looks like a bot's or was embedded".to_owned()));
+    }
+    if wanted == Status::Approved && !may(case.proof, Act::StartAbovePending, case.campaign) {
+        let message = "without a token a conversion starts as pending";
+        warnings.push(Warning::general(WarningCode::StatusLimited, message));
+        return Ok((
+            Status::Pending,
+            format!("{why}, limited to pending because the request proved nothing"),
+        ));
+    }
+    Ok((wanted, why))
+}
+
+/// The words for statuses that every campaign knows (wire.md 5).
+pub(super) fn map_status(word: &str) -> Result<Status, Refusal> {
+    let lower = word.to_ascii_lowercase();
+    let status = match lower.as_str() {
+        "confirmed" => Some(Status::Approved),
+        "denied" | "declined" | "cancelled" => Some(Status::Rejected),
+        "revision" | "on_hold" => Some(Status::Hold),
+        "chargeback" => Some(Status::Refunded),
+        own => Status::from_word(own),
+    };
+    status.ok_or_else(|| {
+        Refusal::of(
+            Reason::UnmappedStatus,
+            "status",
+            "this status is not known; send approved, pending, hold, rejected or refunded",
+        )
+    })
+}
+
+pub(super) fn status_reason(postback: &Postback) -> Option<String> {
+    postback.third_party_rejected_reason.clone().or_else(|| postback.reason.clone())
+}

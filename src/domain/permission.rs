@@ -1,0 +1,120 @@
+//! What a request may do follows from how it proved itself (wire.md 7): one table.
+
+use super::configuration::{Authentication, Campaign, SecretHash};
+use super::network::{IpAddress, is_listed};
+use super::verdict::{Reason, Refusal, words};
+use subtle::ConstantTimeEq as _;
+
+words! {
+    /// How a request proved itself; the result that judging again starts from.
+    Proof {
+        /// Not at all: authentication `none`, pixel, `/collect`.
+        Nothing = "nothing",
+        /// By an address of the campaign's allow list.
+        Address = "address",
+        /// By a token.
+        Token = "token",
+    }
+}
+
+/// What a request may want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Create a conversion by a click_id that verifies.
+    CreateByClick,
+    /// Let that conversion start as more than `pending`.
+    StartAbovePending,
+    /// Send `amount`, `commission`, `currency`.
+    SendAmount,
+    /// Create by coupon, customer, ref_id or affiliate_id, where the campaign allows it at all.
+    CreateWithoutClick,
+    /// Send a status, a reason, a refund or an update.
+    ChangeStatus,
+    /// Send `revenue`, `payout`, `conversion_rate` or `occurred_at`.
+    SendExplicitMoney,
+    /// Read money and affiliate in the reply, or ask for a dry run.
+    SeeMoney,
+}
+
+/// The table. `campaign` matters where the contract says "where trusted" or "where allowed".
+pub fn may(proof: Proof, act: Act, campaign: &Campaign) -> bool {
+    use Act::{
+        ChangeStatus, CreateByClick, CreateWithoutClick, SeeMoney, SendAmount, SendExplicitMoney,
+        StartAbovePending,
+    };
+    use Proof::{Address, Nothing, Token};
+    match (act, proof) {
+        (CreateByClick, _) => true,
+        (StartAbovePending, Nothing) => false,
+        (StartAbovePending, Address | Token) => true,
+        (SendAmount, Nothing) => campaign.is_amount_trusted,
+        (SendAmount, Address | Token) => true,
+        (CreateWithoutClick, Nothing) => false,
+        (CreateWithoutClick, Address | Token) => true,
+        (ChangeStatus, Nothing | Address) => false,
+        (ChangeStatus, Token) => true,
+        (SendExplicitMoney, Nothing | Address) => false,
+        (SendExplicitMoney, Token) => campaign.is_explicit_money_allowed,
+        (SeeMoney, Nothing) => false,
+        (SeeMoney, Address | Token) => true,
+    }
+}
+
+/// The hashes of every token that works for a campaign: its own, its advertiser's, its operator's.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens<'a> {
+    /// The operator's.
+    pub of_namespace: &'a [SecretHash],
+    /// The advertiser's.
+    pub of_advertiser: &'a [SecretHash],
+    /// The campaign's.
+    pub of_campaign: &'a [SecretHash],
+}
+
+impl Tokens<'_> {
+    /// Whether a token's hash is one of these. Every hash is compared, each in constant time.
+    pub fn accept(&self, hash: &SecretHash) -> bool {
+        let all = self.of_namespace.iter().chain(self.of_advertiser).chain(self.of_campaign);
+        all.fold(false, |found, known| found | bool::from(known.ct_eq(hash)))
+    }
+}
+
+/// Authenticates a postback for a campaign: the lists first, then the token where one is wanted
+/// or was sent.
+///
+/// # Errors
+/// `ip_not_allowed`, or `bad_token`; neither says which tokens or networks would do.
+pub fn authenticate(
+    campaign: &Campaign,
+    tokens: &Tokens<'_>,
+    token_hash: Option<&SecretHash>,
+    address: Option<IpAddress>,
+) -> Result<Proof, Refusal> {
+    let denied = address.is_some_and(|a| is_listed(a, &campaign.ip_deny));
+    let wants_address = !campaign.ip_allow.is_empty();
+    let allowed = address.is_some_and(|a| is_listed(a, &campaign.ip_allow));
+    if denied || (wants_address && !allowed) || (address.is_none() && !campaign.ip_deny.is_empty())
+    {
+        return Err(Refusal::new(
+            Reason::IpNotAllowed,
+            "this address may not post to the campaign; ask its operator to add the address of your server",
+        ));
+    }
+    match (campaign.authentication, token_hash) {
+        (_, Some(hash)) if tokens.accept(hash) => Ok(Proof::Token),
+        (Authentication::Token, None) => Err(bad_token(
+            "the campaign's postbacks need a token: add token=… as shown in the campaign's postback_url",
+        )),
+        // A wrong token is refused even where none is wanted: the sender believes in it.
+        (_, Some(_)) => Err(bad_token(
+            "the token is not valid here: copy it again from the campaign's postback_url; it may have been revoked",
+        )),
+        (Authentication::None, None) if wants_address => Ok(Proof::Address),
+        (Authentication::None, None) => Ok(Proof::Nothing),
+    }
+}
+
+/// The refusal of a missing or wrong token.
+pub fn bad_token(detail: &str) -> Refusal {
+    Refusal::of(Reason::BadToken, "token", detail)
+}

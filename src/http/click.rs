@@ -1,0 +1,104 @@
+//! `GET` and `HEAD /click`: a redirect that never waits for storing and never fails because of it.
+
+use super::request::{Method, Request};
+use super::response::Response;
+use super::{Answer, App, Isolate, Ports, development_namespace, named_by_host};
+use crate::app::follow::{Arrival, Followed, follow};
+use crate::app::memory::{Lookup, Wanted};
+use crate::app::settings::{Moment, Settings};
+use crate::domain::namespace::Namespace;
+use crate::domain::visit::Hints;
+
+/// A click names at most five values that memory may lack: host, namespace, default link, link,
+/// campaign. One more round than that means that memory cannot hold them.
+const MAX_LOADS: usize = 6;
+
+/// Answers a click, loading what memory does not know. If no store answers, nobody can say where
+/// the visitor wanted to go: 503.
+pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
+    for _ in 0..MAX_LOADS {
+        match from_memory(app.isolate, app.settings, &app.moment, request) {
+            Ok(answer) => return answer,
+            Err(wanted) => {
+                if app.ports.load(&wanted, app.moment.now).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    unavailable().into()
+}
+
+/// Answers a click from memory alone: no promise, no crossing but the packed ones.
+///
+/// # Errors
+/// What has to be loaded first.
+pub fn from_memory(
+    isolate: &Isolate,
+    settings: &Settings,
+    moment: &Moment<'_>,
+    request: &Request<'_>,
+) -> Result<Answer, Wanted> {
+    let Some(namespace) = namespace(isolate, settings, moment, request)? else {
+        return Ok(nowhere().into());
+    };
+    let headers = &request.headers;
+    let arrival = Arrival {
+        namespace: &namespace,
+        query: request.query,
+        user_agent: headers.user_agent,
+        referer: headers.referer,
+        cookie: headers.cookie,
+        hints: Hints {
+            user_agent: headers.user_agent,
+            purpose: headers.purpose,
+            fetch_dest: headers.fetch_dest,
+            gpc: headers.gpc.trim() == "1",
+        },
+        country: request.country(),
+        is_head: request.method == Method::Head,
+    };
+    Ok(match follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)? {
+        Followed::Nowhere => nowhere().into(),
+        Followed::Redirect { location, cookies, duty } => {
+            let mut response = Response::empty(302).with("location", location);
+            for cookie in cookies {
+                response = response.with("set-cookie", cookie);
+            }
+            Answer { response, duty, errand: None }
+        }
+    })
+}
+
+fn namespace(
+    isolate: &Isolate,
+    settings: &Settings,
+    moment: &Moment<'_>,
+    request: &Request<'_>,
+) -> Result<Option<Namespace>, Wanted> {
+    let host = match named_by_host(request) {
+        Ok(namespace) => return Ok(Some(namespace)),
+        Err(host) => host,
+    };
+    match isolate.memory.host(&host, moment.now) {
+        Lookup::Known(namespace) => Ok(Some((*namespace).clone())),
+        Lookup::Absent => Ok(development_namespace(settings)),
+        Lookup::Unread => Err(Wanted::Host(host)),
+    }
+}
+
+fn nowhere() -> Response {
+    let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+        <meta name=\"viewport\" content=\"width=device-width\"><title>Nothing here</title>\
+        <body style=\"font-family:sans-serif;max-width:34em;margin:20vh auto;padding:0 1em\">\
+        <h1>This link leads nowhere</h1>\
+        <p>The offer has ended, or the address is incomplete. Please go back to the page you came from.</p>";
+    Response::page(404, page)
+}
+
+fn unavailable() -> Response {
+    let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>One moment</title>\
+        <body style=\"font-family:sans-serif;max-width:34em;margin:20vh auto;padding:0 1em\">\
+        <h1>One moment, please</h1><p>This link cannot be followed right now. Please try again.</p>";
+    Response::page(503, page).with("retry-after", "5")
+}

@@ -1,0 +1,91 @@
+//! Configuration on its way into memory: from the copies, else from the ledger.
+
+use serde_json::json;
+
+use super::{Blobs, Database, Row, Stores, keys, settings_rows};
+use crate::app::memory::Wanted;
+use crate::app::ports::{Configuration, Unavailable};
+use crate::domain::time::{DAY_MS, Timestamp};
+
+/// A copy that is older is read from the ledger again, once a day for each value in use: two
+/// edits at the same moment may have left the older copy, and this mends it.
+const COPY_MAX_AGE_MS: u64 = DAY_MS;
+
+impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
+    async fn load(&self, wanted: &Wanted, now: Timestamp) -> Result<(), Unavailable> {
+        match self.copy(wanted).await {
+            Some(copy)
+                if now.ms_since(copy.copied_at) <= COPY_MAX_AGE_MS
+                    && self.remember(wanted, Some(&copy.row), now) =>
+            {
+                Ok(())
+            }
+            stale => match self.read_from_ledger(wanted, now).await {
+                Ok(()) => Ok(()),
+                Err(Unavailable) => {
+                    let from_copy =
+                        stale.is_some_and(|copy| self.remember(wanted, Some(&copy.row), now));
+                    if from_copy || self.memory.keep_serving(wanted, now) {
+                        Ok(())
+                    } else {
+                        Err(Unavailable)
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// A row as the copies keep it.
+struct Copy {
+    copied_at: Timestamp,
+    row: Row,
+}
+
+impl<D: Database, B: Blobs> Stores<D, B> {
+    async fn copy(&self, wanted: &Wanted) -> Option<Copy> {
+        let text = self.blobs.get(&keys::configuration(wanted)).await.ok().flatten()?;
+        let mut value: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let copied_at = Timestamp::from_ms(value.get("copied_at")?.as_u64()?);
+        Some(Copy { copied_at, row: value.get_mut("row")?.take() })
+    }
+
+    /// Reads a value from the ledger into memory and copies it. A value that does not exist is
+    /// remembered but not copied: nothing may be written because somebody guesses numbers.
+    pub(super) async fn read_from_ledger(
+        &self,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let row = self.row(settings_rows::select(wanted)).await?;
+        if !self.remember(wanted, row.as_ref(), now) {
+            (self.log)(&format!(
+                "configuration: the row of {} cannot be read",
+                keys::configuration(wanted)
+            ));
+            return Err(Unavailable);
+        }
+        let key = keys::configuration(wanted);
+        let written = match row {
+            Some(row) => {
+                let text = json!({ "copied_at": now.ms(), "row": row }).to_string();
+                self.blobs.put(&key, &text, None).await
+            }
+            None => Ok(()),
+        };
+        if let Err(fault) = written {
+            (self.log)(&format!("configuration copy: {}", fault.0));
+        }
+        Ok(())
+    }
+
+    fn remember(&self, wanted: &Wanted, row: Option<&Row>, now: Timestamp) -> bool {
+        match settings_rows::value(wanted, row, &self.settings) {
+            Some(value) => {
+                self.memory.remember(wanted, value, now);
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The row of a conversion, as in the table and in the answer copies.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Value, json};
+use crate::domain::click_id::{Country, Flags};
+use crate::domain::configuration::Status;
+use crate::domain::conversion::{Conversion, SentMoney, Source};
+use crate::domain::money::Currency;
+use crate::domain::permission::Proof;
+use crate::domain::time::Timestamp;
+
+/// The columns, in the order of [`ConversionRow::values`], behind `namespace`.
+pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurred_at, source, proof, \
+    click_id, clicked_at, ref_id, campaign_id, affiliate_id, event_id, order_id, status, status_reason, \
+    currency, amount, revenue, payout, is_test, is_lead, click_flags, country, sent_money, first_status, \
+    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by";
+
+/// How many columns [`COLUMNS`] names.
+pub(crate) const COLUMN_COUNT: usize = 34;
+
+/// A conversion as stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ConversionRow {
+    pub(crate) conversion_id: String,
+    pub(crate) request_id: String,
+    received_at: u64,
+    occurred_at: u64,
+    source: String,
+    proof: String,
+    click_id: Option<String>,
+    clicked_at: Option<u64>,
+    ref_id: u32,
+    campaign_id: u32,
+    affiliate_id: u32,
+    event_id: u32,
+    order_id: Option<String>,
+    status: String,
+    status_reason: Option<String>,
+    currency: String,
+    amount: Option<i64>,
+    revenue: i64,
+    payout: i64,
+    is_test: u8,
+    is_lead: u8,
+    click_flags: u8,
+    country: Option<String>,
+    pub(crate) sent_money: String,
+    first_status: String,
+    first_revenue: i64,
+    first_payout: i64,
+    warnings: String,
+    parameters: String,
+    goal: Option<String>,
+    comment: Option<String>,
+    pub(crate) explanation: String,
+    pub(crate) revision: u32,
+    pub(crate) changed_by: Option<String>,
+}
+
+impl ConversionRow {
+    /// The row of a conversion.
+    pub(crate) fn of(c: &Conversion) -> Self {
+        Self {
+            conversion_id: c.conversion_id.clone(),
+            request_id: c.request_id.clone(),
+            received_at: c.received_at.ms(),
+            occurred_at: c.occurred_at.ms(),
+            source: c.source.as_str().to_owned(),
+            proof: c.proof.as_str().to_owned(),
+            click_id: c.click_id.clone(),
+            clicked_at: c.clicked_at.map(Timestamp::ms),
+            ref_id: c.ref_id,
+            campaign_id: c.campaign_id,
+            affiliate_id: c.affiliate_id,
+            event_id: c.event_id,
+            order_id: c.order_id.clone(),
+            status: c.status.as_str().to_owned(),
+            status_reason: c.status_reason.clone(),
+            currency: c.currency.code().to_owned(),
+            amount: c.amount,
+            revenue: c.revenue,
+            payout: c.payout,
+            is_test: c.is_test.into(),
+            is_lead: c.is_lead.into(),
+            click_flags: c.click_flags.bits(),
+            country: c.country.map(|country| country.as_str().to_owned()),
+            sent_money: json::object(
+                c.sent_money.iter().map(|(name, value)| (*name, value.as_str())),
+            ),
+            first_status: c.first_status.as_str().to_owned(),
+            first_revenue: c.first_revenue,
+            first_payout: c.first_payout,
+            warnings: json::warnings_to_text(&c.warnings),
+            parameters: json::object(
+                c.kept.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            ),
+            goal: c.goal.clone(),
+            comment: c.comment.clone(),
+            explanation: json::object(
+                c.explanation.iter().map(|(what, why)| (*what, why.as_str())),
+            ),
+            revision: c.revision,
+            changed_by: c.changed_by.clone(),
+        }
+    }
+
+    /// The bound values of [`COLUMNS`].
+    pub(crate) fn values(self) -> [Value; COLUMN_COUNT] {
+        [
+            self.conversion_id.into(),
+            self.request_id.into(),
+            self.received_at.into(),
+            self.occurred_at.into(),
+            self.source.into(),
+            self.proof.into(),
+            self.click_id.into(),
+            self.clicked_at.into(),
+            self.ref_id.into(),
+            self.campaign_id.into(),
+            self.affiliate_id.into(),
+            self.event_id.into(),
+            self.order_id.into(),
+            self.status.into(),
+            self.status_reason.into(),
+            self.currency.into(),
+            self.amount.into(),
+            self.revenue.into(),
+            self.payout.into(),
+            i64::from(self.is_test).into(),
+            i64::from(self.is_lead).into(),
+            i64::from(self.click_flags).into(),
+            self.country.into(),
+            self.sent_money.into(),
+            self.first_status.into(),
+            self.first_revenue.into(),
+            self.first_payout.into(),
+            self.warnings.into(),
+            self.parameters.into(),
+            self.goal.into(),
+            self.comment.into(),
+            self.explanation.into(),
+            self.revision.into(),
+            self.changed_by.into(),
+        ]
+    }
+
+    /// The conversion of a row; `None` for a row that this version cannot read.
+    pub(crate) fn conversion(self) -> Option<Conversion> {
+        Some(Conversion {
+            conversion_id: self.conversion_id,
+            request_id: self.request_id,
+            received_at: Timestamp::from_ms(self.received_at),
+            occurred_at: Timestamp::from_ms(self.occurred_at),
+            source: Source::from_word(&self.source)?,
+            proof: Proof::from_word(&self.proof)?,
+            click_id: self.click_id,
+            clicked_at: self.clicked_at.map(Timestamp::from_ms),
+            ref_id: self.ref_id,
+            campaign_id: self.campaign_id,
+            affiliate_id: self.affiliate_id,
+            event_id: self.event_id,
+            order_id: self.order_id,
+            status: Status::from_word(&self.status)?,
+            status_reason: self.status_reason,
+            currency: Currency::parse(&self.currency)?,
+            amount: self.amount,
+            revenue: self.revenue,
+            payout: self.payout,
+            is_test: self.is_test != 0,
+            is_lead: self.is_lead != 0,
+            click_flags: Flags::from_bits(self.click_flags),
+            country: self.country.as_deref().and_then(Country::parse),
+            sent_money: sent_money(&self.sent_money),
+            first_status: Status::from_word(&self.first_status)?,
+            first_revenue: self.first_revenue,
+            first_payout: self.first_payout,
+            warnings: json::warnings_from_text(&self.warnings),
+            kept: json::pairs(&self.parameters),
+            goal: self.goal,
+            comment: self.comment,
+            explanation: explanation(&self.explanation),
+            revision: self.revision,
+            changed_by: self.changed_by,
+        })
+    }
+}
+
+fn sent_money(text: &str) -> SentMoney {
+    let names = ["click_id", "amount", "commission", "currency", "revenue", "payout"];
+    let known =
+        |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
+    json::pairs(text).into_iter().filter_map(known).collect()
+}
+
+fn explanation(text: &str) -> Vec<(&'static str, String)> {
+    let names = ["attribution", "status", "revenue", "payout", "updated"];
+    let known =
+        |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
+    json::pairs(text).into_iter().filter_map(known).collect()
+}

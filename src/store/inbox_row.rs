@@ -1,0 +1,132 @@
+//! The row of a request in the inbox.
+
+use serde::Deserialize;
+
+use super::{Statement, Value, json};
+use crate::app::ports::InboxEntry;
+use crate::domain::conversion::{Conversion, Source};
+use crate::domain::namespace::Namespace;
+use crate::domain::permission::Proof;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Reason, Refusal, Verdict};
+
+const COLUMNS: &str = "namespace, request_id, received_at, source, proof, campaign_id, parameters, \
+    verdict, reason, detail, conversion_id, judged_at";
+
+/// A row is written once per judgement: a repeated write changes nothing, a later judgement
+/// replaces the outcome of the earlier one.
+const ON_CONFLICT: &str = "ON CONFLICT (namespace, request_id) DO UPDATE SET verdict = excluded.verdict, \
+    reason = excluded.reason, detail = excluded.detail, conversion_id = excluded.conversion_id, \
+    judged_at = excluded.judged_at, judgements = judgements + 1 WHERE excluded.judged_at > judged_at";
+
+/// A request as stored.
+#[derive(Debug, Deserialize)]
+pub(crate) struct InboxRow {
+    request_id: String,
+    received_at: u64,
+    source: String,
+    proof: String,
+    campaign_id: Option<u32>,
+    parameters: String,
+    verdict: String,
+    reason: Option<String>,
+    detail: Option<String>,
+    conversion_id: Option<String>,
+    judged_at: u64,
+}
+
+impl InboxRow {
+    /// The entry of a row; `None` for a row that this version cannot read.
+    pub(crate) fn entry(self) -> Option<InboxEntry> {
+        let refusal = match self.reason {
+            None => None,
+            Some(word) => {
+                Some(Refusal::new(Reason::from_word(&word)?, self.detail.unwrap_or_default()))
+            }
+        };
+        let verdicts = [Verdict::Recorded, Verdict::Updated, Verdict::Duplicate, Verdict::Rejected];
+        Some(InboxEntry {
+            request_id: self.request_id,
+            received_at: Timestamp::from_ms(self.received_at),
+            source: Source::from_word(&self.source)?,
+            proof: Proof::from_word(&self.proof)?,
+            campaign_id: self.campaign_id,
+            parameters: json::pairs(&self.parameters),
+            verdict: verdicts.into_iter().find(|v| v.as_str() == self.verdict)?,
+            refusal,
+            conversion_id: self.conversion_id,
+            judged_at: Timestamp::from_ms(self.judged_at),
+        })
+    }
+}
+
+fn values(namespace: &Namespace, entry: &InboxEntry) -> Vec<Value> {
+    vec![
+        namespace.as_str().into(),
+        entry.request_id.as_str().into(),
+        entry.received_at.ms().into(),
+        entry.source.as_str().into(),
+        entry.proof.as_str().into(),
+        entry.campaign_id.into(),
+        json::object(entry.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .into(),
+        entry.verdict.as_str().into(),
+        entry.refusal.as_ref().map(|refusal| refusal.reason.as_str()).into(),
+        entry.refusal.as_ref().map(|refusal| refusal.detail.as_str()).into(),
+        entry.conversion_id.clone().into(),
+        entry.judged_at.ms().into(),
+    ]
+}
+
+/// Writes a row by itself.
+pub(crate) fn insert(namespace: &Namespace, entry: &InboxEntry) -> Statement {
+    let sql = format!(
+        "INSERT INTO inbox ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) {ON_CONFLICT}"
+    );
+    Statement::new(sql, values(namespace, entry))
+}
+
+/// Writes a row only if the same batch (or an earlier try of it) wrote the conversion.
+pub(crate) fn insert_beside(
+    namespace: &Namespace,
+    entry: &InboxEntry,
+    conversion: &Conversion,
+) -> Statement {
+    guarded(namespace, entry, conversion, "request_id = ?14", conversion.request_id.as_str().into())
+}
+
+/// Writes a row only if the same batch (or an earlier try of it) changed the conversion.
+pub(crate) fn insert_beside_change(
+    namespace: &Namespace,
+    entry: &InboxEntry,
+    conversion: &Conversion,
+) -> Statement {
+    guarded(namespace, entry, conversion, "changed_by = ?14", conversion.changed_by.clone().into())
+}
+
+fn guarded(
+    namespace: &Namespace,
+    entry: &InboxEntry,
+    conversion: &Conversion,
+    guard: &str,
+    guard_value: Value,
+) -> Statement {
+    let sql = format!(
+        "INSERT INTO inbox ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+         WHERE EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?13 AND {guard}) \
+         {ON_CONFLICT}"
+    );
+    let mut parameters = values(namespace, entry);
+    parameters.push(conversion.conversion_id.as_str().into());
+    parameters.push(guard_value);
+    Statement::new(sql, parameters)
+}
+
+/// Reads a row.
+pub(crate) fn select(namespace: &Namespace, request_id: &str) -> Statement {
+    Statement::new(
+        "SELECT request_id, received_at, source, proof, campaign_id, parameters, verdict, reason, detail, \
+         conversion_id, judged_at FROM inbox WHERE namespace = ?1 AND request_id = ?2",
+        vec![namespace.as_str().into(), request_id.into()],
+    )
+}

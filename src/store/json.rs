@@ -1,0 +1,65 @@
+//! The texts of JSON columns, and rows read as typed structs.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Row;
+use crate::domain::verdict::{Warning, WarningCode};
+
+/// A row as a struct. A row that does not fit is an error of ours; it is reported as `None` and
+/// must never be taken for an absent one.
+pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Option<T> {
+    T::deserialize(row).ok()
+}
+
+/// Names and values as the text of a JSON object, in order.
+pub(crate) fn object<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let map: Map<String, Value> =
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    Value::Object(map).to_string()
+}
+
+/// The names and values of a JSON object of texts; anything else in it is left out.
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(map)) => map
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The texts of a JSON array.
+pub(crate) fn texts(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Warnings as the text of a JSON array, in the shape of the wire.
+pub(crate) fn warnings_to_text(warnings: &[Warning]) -> String {
+    let list: Vec<Value> = warnings.iter().map(warning_to_json).collect();
+    Value::Array(list).to_string()
+}
+
+/// A warning in the shape of the wire.
+pub(crate) fn warning_to_json(warning: &Warning) -> Value {
+    serde_json::json!({
+        "code": warning.code.as_str(),
+        "parameter": warning.parameter,
+        "message": warning.message,
+    })
+}
+
+/// The warnings of a text that [`warnings_to_text`] wrote.
+pub(crate) fn warnings_from_text(text: &str) -> Vec<Warning> {
+    let list: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    list.iter()
+        .filter_map(|warning| {
+            Some(Warning {
+                code: WarningCode::from_word(warning.get("code")?.as_str()?)?,
+                parameter: warning.get("parameter").and_then(Value::as_str).map(str::to_owned),
+                message: warning.get("message")?.as_str()?.to_owned(),
+            })
+        })
+        .collect()
+}

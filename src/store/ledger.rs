@@ -1,0 +1,284 @@
+//! The ledger of conversions and requests over SQL.
+//!
+//! Every write is keyed and `ON CONFLICT DO NOTHING` (or an update of the same row), so that it
+//! may happen twice. What a decision assumed stands as a guard in the statement's own `WHERE`;
+//! the batch is one transaction, so guard and write are exact under concurrency.
+
+use super::conversion_row::{COLUMNS, ConversionRow};
+use super::inbox_row::{self, InboxRow};
+use super::{Database, Row, Statement, Stores, Value, json};
+use crate::app::ports::{
+    Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
+};
+use crate::domain::configuration::SecretHash;
+use crate::domain::conversion::Conversion;
+use crate::domain::judgement::{Facts, Question};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::{HOUR_MS, Timestamp};
+
+/// Distinct names of site events that a namespace may have (wire.md 8).
+const MAX_SITE_EVENTS: i64 = 200;
+
+impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
+    async fn commit(
+        &self,
+        namespace: &Namespace,
+        conversion: &Conversion,
+        is_one_per_click: bool,
+        entry: &InboxEntry,
+    ) -> Result<Commit, Unavailable> {
+        let question = Question {
+            conversion_id: Some(conversion.conversion_id.clone()),
+            click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
+            order: conversion.order_id.clone().map(|order| (conversion.campaign_id, order)),
+            event_id: conversion.event_id,
+        };
+        let statements = vec![
+            insert_conversion(namespace, conversion, is_one_per_click),
+            inbox_row::insert_beside(namespace, entry, conversion),
+            select_facts(namespace, &question),
+        ];
+        let results = self.run(statements).await?;
+        outcome(&question, results.last(), |stored| stored.request_id == conversion.request_id)
+    }
+
+    async fn change(
+        &self,
+        namespace: &Namespace,
+        conversion: &Conversion,
+        entry: &InboxEntry,
+    ) -> Result<Commit, Unavailable> {
+        let question = Question {
+            conversion_id: Some(conversion.conversion_id.clone()),
+            click_id: None,
+            order: None,
+            event_id: conversion.event_id,
+        };
+        let row = ConversionRow::of(conversion);
+        let update = Statement::new(
+            "UPDATE conversions SET amount = ?3, revenue = ?4, payout = ?5, status = ?6, status_reason = ?7, \
+             sent_money = ?8, explanation = ?9, revision = ?10, changed_by = ?11 \
+             WHERE namespace = ?1 AND conversion_id = ?2 AND revision = ?10 - 1",
+            vec![
+                namespace.as_str().into(),
+                conversion.conversion_id.as_str().into(),
+                conversion.amount.into(),
+                conversion.revenue.into(),
+                conversion.payout.into(),
+                conversion.status.as_str().into(),
+                conversion.status_reason.clone().into(),
+                row.sent_money.into(),
+                row.explanation.into(),
+                conversion.revision.into(),
+                conversion.changed_by.clone().into(),
+            ],
+        );
+        let statements = vec![
+            update,
+            inbox_row::insert_beside_change(namespace, entry, conversion),
+            select_facts(namespace, &question),
+        ];
+        let results = self.run(statements).await?;
+        let is_ours = |stored: &ConversionRow| {
+            stored.revision == conversion.revision && stored.changed_by == conversion.changed_by
+        };
+        outcome(&question, results.last(), is_ours)
+    }
+
+    async fn facts(
+        &self,
+        namespace: &Namespace,
+        question: &Question,
+    ) -> Result<Facts, Unavailable> {
+        let results = self.run(vec![select_facts(namespace, question)]).await?;
+        facts(question, results.last())
+    }
+
+    async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {
+        self.run(vec![inbox_row::insert(namespace, entry)]).await.map(|_| ())
+    }
+
+    async fn inbox_entry(
+        &self,
+        namespace: &Namespace,
+        request_id: &str,
+    ) -> Result<Option<InboxEntry>, Unavailable> {
+        let results = self.run(vec![inbox_row::select(namespace, request_id)]).await?;
+        match results.last().and_then(|rows| rows.first()) {
+            None => Ok(None),
+            Some(row) => {
+                let entry = json::read::<InboxRow>(row).and_then(InboxRow::entry);
+                entry.map(Some).ok_or(Unavailable)
+            }
+        }
+    }
+
+    async fn campaign_of_token(
+        &self,
+        namespace: &Namespace,
+        hash: &SecretHash,
+    ) -> Result<Option<u32>, Unavailable> {
+        let statement = Statement::new(
+            "SELECT level_id FROM tokens \
+             WHERE namespace = ?1 AND hash = ?2 AND level = 'campaign' AND revoked_at IS NULL",
+            vec![namespace.as_str().into(), super::hex(hash).into()],
+        );
+        let results = self.run(vec![statement]).await?;
+        let id = results.last().and_then(|rows| rows.first()?.get("level_id")?.as_u64());
+        Ok(id.and_then(|id| u32::try_from(id).ok()))
+    }
+
+    async fn count_refusals(&self, batch: &RefusalBatch) -> Result<(), Unavailable> {
+        let counts: Vec<serde_json::Value> = batch.counts.iter().map(count_json).collect();
+        let samples: Vec<serde_json::Value> = batch.samples.iter().map(sample_json).collect();
+        let count = Statement::new(
+            "INSERT INTO refusals (namespace, hour, reason, batch, requests) \
+             SELECT value ->> 'namespace', value ->> 'hour', value ->> 'reason', ?2, value ->> 'requests' \
+             FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+            vec![serde_json::Value::Array(counts).to_string().into(), batch.name.as_str().into()],
+        );
+        let sample = Statement::new(
+            "INSERT INTO refusal_samples (namespace, campaign_id, hour, slot, received_at, reason, detail, parameters) \
+             SELECT value ->> 'namespace', value ->> 'campaign_id', value ->> 'hour', value ->> 'slot', \
+                    value ->> 'received_at', value ->> 'reason', value ->> 'detail', value ->> 'parameters' \
+             FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+            vec![serde_json::Value::Array(samples).to_string().into()],
+        );
+        self.run(vec![count, sample]).await.map(|_| ())
+    }
+
+    async fn know_site_event(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let parameters: Vec<Value> =
+            vec![namespace.as_str().into(), name.into(), now.ms().into(), MAX_SITE_EVENTS.into()];
+        let insert = Statement::new(
+            "INSERT INTO site_event_names (namespace, name, first_seen) SELECT ?1, ?2, ?3 \
+             WHERE (SELECT COUNT(*) FROM site_event_names WHERE namespace = ?1) < ?4 ON CONFLICT DO NOTHING",
+            parameters.clone(),
+        );
+        let select = Statement::new(
+            "SELECT 1 AS known FROM site_event_names WHERE namespace = ?1 AND name = ?2",
+            parameters.into_iter().take(2).collect(),
+        );
+        let results = self.run(vec![insert, select]).await?;
+        Ok(results.last().is_some_and(|rows| !rows.is_empty()))
+    }
+}
+
+fn count_json(count: &RefusalCount) -> serde_json::Value {
+    serde_json::json!({
+        "namespace": count.namespace.as_ref().map_or("", Namespace::as_str),
+        "hour": count.hour.ms(),
+        "reason": count.reason.as_str(),
+        "requests": count.requests,
+    })
+}
+
+fn sample_json(sample: &RefusedRequest) -> serde_json::Value {
+    serde_json::json!({
+        "namespace": sample.namespace.as_ref().map_or("", Namespace::as_str),
+        "campaign_id": sample.campaign_id.unwrap_or(0),
+        "hour": sample.received_at.ms() / HOUR_MS * HOUR_MS,
+        "slot": sample.slot,
+        "received_at": sample.received_at.ms(),
+        "reason": sample.reason.as_str(),
+        "detail": sample.detail,
+        "parameters": sample.parameters,
+    })
+}
+
+/// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
+/// twice; the guard forbids counting a click twice, whatever made earlier keys.
+fn insert_conversion(
+    namespace: &Namespace,
+    conversion: &Conversion,
+    is_one_per_click: bool,
+) -> Statement {
+    // ?1 is the namespace, ?2… the columns, of which click_id is the 7th and event_id the 12th.
+    let placeholders: Vec<String> =
+        (1..=super::conversion_row::COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
+    let guard = if is_one_per_click {
+        "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
+    } else {
+        "true"
+    };
+    let sql = format!(
+        "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
+        placeholders.join(", ")
+    );
+    let mut parameters = vec![Value::from(namespace.as_str())];
+    parameters.extend(ConversionRow::of(conversion).values());
+    Statement::new(sql, parameters)
+}
+
+/// `SELECT` of every conversion that has to do with a question: at most one per arm, each by its
+/// own index.
+fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
+    let (campaign_id, order_id) = match &question.order {
+        Some((campaign_id, order_id)) => (Some(*campaign_id), Some(order_id.as_str())),
+        None => (None, None),
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
+         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
+         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
+               AND order_id = ?6"
+    );
+    Statement::new(
+        sql,
+        vec![
+            namespace.as_str().into(),
+            question.conversion_id.clone().into(),
+            question.click_id.clone().into(),
+            question.event_id.into(),
+            campaign_id.into(),
+            order_id.into(),
+        ],
+    )
+}
+
+fn outcome(
+    question: &Question,
+    rows: Option<&Vec<Row>>,
+    is_ours: impl Fn(&ConversionRow) -> bool,
+) -> Result<Commit, Unavailable> {
+    let stored: Vec<ConversionRow> = read_rows(rows)?;
+    let by_key =
+        stored.iter().find(|row| Some(&row.conversion_id) == question.conversion_id.as_ref());
+    if by_key.is_some_and(is_ours) {
+        return Ok(Commit::Done);
+    }
+    sort(question, stored).map(|facts| Commit::Contradicted(Box::new(facts)))
+}
+
+fn facts(question: &Question, rows: Option<&Vec<Row>>) -> Result<Facts, Unavailable> {
+    sort(question, read_rows(rows)?)
+}
+
+/// A row that cannot be read must not pass for an absent one: that would count it again.
+fn read_rows(rows: Option<&Vec<Row>>) -> Result<Vec<ConversionRow>, Unavailable> {
+    rows.ok_or(Unavailable)?.iter().map(|row| json::read(row).ok_or(Unavailable)).collect()
+}
+
+fn sort(question: &Question, rows: Vec<ConversionRow>) -> Result<Facts, Unavailable> {
+    let mut facts = Facts::default();
+    for row in rows {
+        let conversion = row.conversion().ok_or(Unavailable)?;
+        let has_event = conversion.event_id == question.event_id;
+        if Some(&conversion.conversion_id) == question.conversion_id.as_ref() {
+            facts.by_key = Some(conversion.clone());
+        }
+        if has_event && conversion.click_id.is_some() && conversion.click_id == question.click_id {
+            facts.by_click = Some(conversion.clone());
+        }
+        let order = conversion.order_id.clone().map(|order| (conversion.campaign_id, order));
+        if has_event && order.is_some() && order == question.order {
+            facts.by_order = Some(conversion);
+        }
+    }
+    Ok(facts)
+}

@@ -1,0 +1,269 @@
+//! The rows of the configuration, as SQL reads them and as the copies keep them, and how each
+//! becomes a value of the domain.
+//!
+//! A row reads leniently what an operator once saved under another version: an unreadable entry
+//! of a list is left out, because refusing the row would stop a campaign.
+
+use serde::Deserialize;
+
+use super::{Row, Statement, json, unhex};
+use crate::app::memory::{Value, Wanted};
+use crate::app::settings::Settings;
+use crate::domain::configuration::{
+    Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
+    NamespaceSettings, RefIdMeaning, SecretHash, Status,
+};
+use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
+use crate::domain::namespace::Namespace;
+use crate::domain::network::Network;
+use crate::domain::template;
+
+/// The hashes of an owner's valid tokens as a JSON array.
+macro_rules! tokens_of {
+    ($level:literal, $id:literal) => {
+        concat!(
+            "(SELECT json_group_array(hash) FROM tokens WHERE tokens.namespace = ?1 AND level = '",
+            $level,
+            "' AND level_id = ",
+            $id,
+            " AND revoked_at IS NULL) AS token_hashes"
+        )
+    };
+}
+
+const NAMESPACE: &str = concat!(
+    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+     (SELECT json_group_array(id) FROM affiliates WHERE namespace = ?1 AND state = 'blocked') AS blocked_affiliates, ",
+    tokens_of!("namespace", "0"),
+    " FROM namespaces WHERE name = ?1"
+);
+const HOST: &str = "SELECT namespace FROM hosts WHERE hostname = ?1";
+const CAMPAIGN: &str = concat!(
+    "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
+     revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
+     ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, \
+     (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
+      FROM landing_pages p WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, ",
+    tokens_of!("campaign", "?2"),
+    " FROM campaigns WHERE namespace = ?1 AND id = ?2"
+);
+const LINK: &str =
+    "SELECT id, campaign_id, affiliate_id, state FROM links WHERE namespace = ?1 AND id = ?2";
+const DEFAULT_LINK: &str = "SELECT id FROM links \
+     WHERE namespace = ?1 AND campaign_id = ?2 AND affiliate_id = ?3 AND is_default = 1";
+const ADVERTISER: &str = concat!(
+    "SELECT id, ",
+    tokens_of!("advertiser", "?2"),
+    " FROM advertisers WHERE namespace = ?1 AND id = ?2"
+);
+
+/// The statement that reads a value.
+pub(crate) fn select(wanted: &Wanted) -> Statement {
+    match wanted {
+        Wanted::Namespace(name) => Statement::new(NAMESPACE, vec![name.as_str().into()]),
+        Wanted::Host(host) => Statement::new(HOST, vec![host.as_str().into()]),
+        Wanted::Campaign(name, id) => {
+            Statement::new(CAMPAIGN, vec![name.as_str().into(), (*id).into()])
+        }
+        Wanted::Link(name, id) => Statement::new(LINK, vec![name.as_str().into(), (*id).into()]),
+        Wanted::DefaultLink(name, campaign, affiliate) => Statement::new(
+            DEFAULT_LINK,
+            vec![name.as_str().into(), (*campaign).into(), (*affiliate).into()],
+        ),
+        Wanted::Advertiser(name, id) => {
+            Statement::new(ADVERTISER, vec![name.as_str().into(), (*id).into()])
+        }
+    }
+}
+
+/// The value of a row. `None` for a row that this version cannot read.
+pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> Option<Value> {
+    Some(match wanted {
+        Wanted::Namespace(name) => {
+            Value::Namespace(read(row, |row: NamespaceRow| row.value(name, settings))?)
+        }
+        Wanted::Host(_) => Value::Host(read(row, |row: HostRow| Namespace::parse(&row.namespace))?),
+        Wanted::Campaign(..) => Value::Campaign(read(row, CampaignRow::value)?),
+        Wanted::Link(..) => Value::Link(read(row, |row: LinkRow| Some(row.value()))?),
+        Wanted::DefaultLink(..) => Value::DefaultLink(read(row, |row: IdRow| Some(row.id))?),
+        Wanted::Advertiser(..) => {
+            let hashes =
+                |row: AdvertiserRow| Some(Advertiser { token_hashes: hashes(&row.token_hashes) });
+            Value::Advertiser(read(row, hashes)?)
+        }
+    })
+}
+
+/// No row is no value; a row that cannot be read is an error, which the outer `None` says.
+fn read<R: serde::de::DeserializeOwned, T>(
+    row: Option<&Row>,
+    convert: impl FnOnce(R) -> Option<T>,
+) -> Option<Option<T>> {
+    match row {
+        None => Some(None),
+        Some(row) => json::read::<R>(row).and_then(convert).map(Some),
+    }
+}
+
+#[derive(Deserialize)]
+struct NamespaceRow {
+    postback_ref_id: String,
+    is_pixels_enabled: u8,
+    traffic_back_url: Option<String>,
+    collect_origins: String,
+    blocked_affiliates: String,
+    token_hashes: String,
+}
+
+impl NamespaceRow {
+    fn value(self, name: &Namespace, settings: &Settings) -> Option<NamespaceSettings> {
+        Some(NamespaceSettings {
+            name: name.clone(),
+            click_keys: settings.keyring.of(name),
+            postback_ref_id: RefIdMeaning::from_word(&self.postback_ref_id)?,
+            is_pixels_enabled: self.is_pixels_enabled != 0,
+            traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
+            collect_origins: json::texts(&self.collect_origins),
+            token_hashes: hashes(&self.token_hashes),
+            blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct HostRow {
+    namespace: String,
+}
+
+#[derive(Deserialize)]
+struct IdRow {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct AdvertiserRow {
+    token_hashes: String,
+}
+
+#[derive(Deserialize)]
+struct LinkRow {
+    id: u32,
+    campaign_id: u32,
+    affiliate_id: u32,
+    state: String,
+}
+
+impl LinkRow {
+    fn value(self) -> Link {
+        let is_active = self.state == "active";
+        Link {
+            id: self.id,
+            campaign_id: self.campaign_id,
+            affiliate_id: self.affiliate_id,
+            is_active,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct PageRow {
+    id: u32,
+    url: String,
+    is_default: u8,
+}
+
+#[derive(Deserialize)]
+struct CampaignRow {
+    id: u32,
+    advertiser_id: u32,
+    state: String,
+    currency: String,
+    window_days: u32,
+    conversions_per_click: String,
+    default_status: String,
+    revenue_type: String,
+    revenue_fixed: i64,
+    revenue_percent: u32,
+    payout_type: String,
+    payout_fixed: i64,
+    payout_percent: u32,
+    authentication: String,
+    ip_allow: String,
+    ip_deny: String,
+    is_amount_trusted: u8,
+    is_explicit_money_allowed: u8,
+    is_pixel_allowed: u8,
+    is_conflict_updated: u8,
+    required_parameters: String,
+    click_id_parameter: String,
+    deep_link_hosts: String,
+    deep_link_parameters: String,
+    traffic_back_url: Option<String>,
+    site_events: String,
+    landing_pages: String,
+    token_hashes: String,
+}
+
+impl CampaignRow {
+    fn value(self) -> Option<Campaign> {
+        let rule = |kind: &str, fixed_minor, percent| {
+            Some(Rule {
+                kind: MoneyType::from_word(kind)?,
+                fixed_minor,
+                percent: BasisPoints(percent),
+            })
+        };
+        let pages: Vec<PageRow> = serde_json::from_str(&self.landing_pages).ok()?;
+        let pages = pages.into_iter().map(|page| LandingPage {
+            id: page.id,
+            template: template::compile_leniently(&page.url),
+            is_default: page.is_default != 0,
+        });
+        let deep_link_parameters = json::pairs(&self.deep_link_parameters).into_iter();
+        let initial =
+            json::pairs(&self.site_events).into_iter().filter(|(_, what)| what == "initial");
+        Some(Campaign {
+            id: self.id,
+            advertiser_id: self.advertiser_id,
+            state: CampaignState::from_word(&self.state)?,
+            currency: Currency::parse(&self.currency)?,
+            window_days: self.window_days,
+            conversions_per_click: ConversionsPerClick::from_word(&self.conversions_per_click)?,
+            default_status: Status::from_word(&self.default_status)?,
+            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
+            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
+            authentication: Authentication::from_word(&self.authentication)?,
+            ip_allow: allow_list(&self.ip_allow)?,
+            ip_deny: networks(&self.ip_deny),
+            is_amount_trusted: self.is_amount_trusted != 0,
+            is_explicit_money_allowed: self.is_explicit_money_allowed != 0,
+            is_pixel_allowed: self.is_pixel_allowed != 0,
+            is_conflict_updated: self.is_conflict_updated != 0,
+            required_parameters: json::texts(&self.required_parameters),
+            click_id_parameter: self.click_id_parameter,
+            deep_link_hosts: json::texts(&self.deep_link_hosts),
+            deep_link_parameters: deep_link_parameters
+                .map(|(name, value)| (name, template::compile_leniently(&value)))
+                .collect(),
+            traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
+            landing_pages: pages.collect(),
+            token_hashes: hashes(&self.token_hashes),
+            site_events: initial.map(|(name, _)| name).collect(),
+        })
+    }
+}
+
+fn networks(text: &str) -> Vec<Network> {
+    json::texts(text).iter().filter_map(|network| Network::parse(network)).collect()
+}
+
+/// An allow list of which nothing can be read must not become one that allows everybody.
+fn allow_list(text: &str) -> Option<Vec<Network>> {
+    let list = networks(text);
+    if list.is_empty() && !json::texts(text).is_empty() { None } else { Some(list) }
+}
+
+fn hashes(text: &str) -> Vec<SecretHash> {
+    json::texts(text).iter().filter_map(|hash| unhex(hash)).collect()
+}

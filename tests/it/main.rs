@@ -1,0 +1,14 @@
+//! Host tests: the same SQL, migrations and route table as the Worker's, over SQLite in memory and
+//! a map instead of D1 and KV. Each test's name is a sentence about what Backtrail does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "tests say what they expect by panicking, and nothing outside sees their modules"
+)]
+
+#[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
+mod support;

@@ -1,0 +1,96 @@
+//! `store::Blobs` over a map. Nothing expires; the tests look at what was asked for instead.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use backtrail::store::{BlobFault, Blobs};
+
+/// KV refuses an expiry under a minute.
+const MIN_TTL_SECONDS: u64 = 60;
+
+/// KV's bound on the length of a key in bytes.
+const MAX_KEY: usize = 512;
+
+/// An empty blob store.
+#[derive(Default)]
+pub struct MapBlobs {
+    texts: RefCell<BTreeMap<String, (String, Option<u64>)>>,
+    is_broken: Cell<bool>,
+}
+
+impl MapBlobs {
+    /// Makes every call fail from now on.
+    pub fn breaks(&self) {
+        self.is_broken.set(true);
+    }
+
+    /// Ends the failure.
+    pub fn mends(&self) {
+        self.is_broken.set(false);
+    }
+
+    /// The keys, in order, past any failure; for looking.
+    pub fn keys(&self) -> Vec<String> {
+        self.texts.borrow().keys().cloned().collect()
+    }
+
+    /// Forgets everything, as the real store may.
+    pub fn clear(&self) {
+        self.texts.borrow_mut().clear();
+    }
+
+    fn check(&self, key: &str) -> Result<(), BlobFault> {
+        assert!(!key.is_empty() && key.len() <= MAX_KEY, "no key of KV: {key:?}");
+        if self.is_broken.get() { Err(BlobFault("broken".into())) } else { Ok(()) }
+    }
+}
+
+impl Blobs for MapBlobs {
+    async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
+        self.check(key)?;
+        Ok(self.texts.borrow().get(key).map(|(text, _)| text.clone()))
+    }
+
+    async fn put(&self, key: &str, text: &str, ttl_seconds: Option<u64>) -> Result<(), BlobFault> {
+        self.check(key)?;
+        assert!(ttl_seconds.is_none_or(|ttl| ttl >= MIN_TTL_SECONDS), "{key} expires too soon");
+        self.texts.borrow_mut().insert(key.to_owned(), (text.to_owned(), ttl_seconds));
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), BlobFault> {
+        self.check(key)?;
+        self.texts.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobFault> {
+        if self.is_broken.get() {
+            return Err(BlobFault("broken".into()));
+        }
+        let texts = self.texts.borrow();
+        Ok(texts.keys().filter(|key| key.starts_with(prefix)).take(100).cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::block_on;
+
+    #[test]
+    fn what_was_put_is_found_listed_and_forgotten() {
+        let blobs = MapBlobs::default();
+        block_on(blobs.put("c:1", "one", Some(60))).unwrap();
+        block_on(blobs.put("l:1", "link", None)).unwrap();
+        assert_eq!(block_on(blobs.list("c:")).unwrap(), ["c:1"]);
+        assert_eq!(block_on(blobs.get("c:1")).unwrap().as_deref(), Some("one"));
+        block_on(blobs.delete("c:1")).unwrap();
+        assert_eq!(blobs.keys(), ["l:1"]);
+        blobs.breaks();
+        assert!(block_on(blobs.get("l:1")).is_err());
+        blobs.mends();
+        blobs.clear();
+        assert_eq!(block_on(blobs.get("l:1")).unwrap(), None);
+    }
+}

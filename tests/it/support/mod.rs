@@ -1,0 +1,19 @@
+//! What the tests stand on: executors for the store's two seams, and a way to run futures.
+
+pub mod blobs;
+pub mod database;
+
+pub use blobs::MapBlobs;
+pub use database::{Break, SqliteDatabase};
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// Runs a future to its end. Nothing here ever waits, so one that pends is a mistake.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a future of a host test waits for something"),
+    }
+}
