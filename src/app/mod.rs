@@ -3,12 +3,14 @@
 //! Sequence and repeatability live here. Not here: decisions (`domain/`), SQL (`store/`), status
 //! codes (`http/`), the platform (`edge/`).
 
+pub mod collect;
+pub mod errands;
 pub mod follow;
 pub mod judge;
 pub mod memory;
 pub mod pages;
 pub mod ports;
-pub mod refusals;
 pub mod rate;
+pub mod refusals;
 pub mod settings;
 pub mod situate;

@@ -24,7 +24,11 @@ pub struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { windows: RefCell::new(LruCache::new(NonZeroUsize::new(VISITORS).unwrap_or(NonZeroUsize::MIN))) }
+        Self {
+            windows: RefCell::new(LruCache::new(
+                NonZeroUsize::new(VISITORS).unwrap_or(NonZeroUsize::MIN),
+            )),
+        }
     }
 }
 
@@ -32,7 +36,8 @@ impl Rates {
     /// Counts one post of a visitor; `false` if it is one too many.
     pub fn allow(&self, visitor: &str, now: Timestamp) -> bool {
         let mut windows = self.windows.borrow_mut();
-        let window = windows.get_or_insert_mut(visitor.to_owned(), || Window { since: now, posts: 0 });
+        let window =
+            windows.get_or_insert_mut(visitor.to_owned(), || Window { since: now, posts: 0 });
         if now.ms_since(window.since) >= MINUTE_MS {
             *window = Window { since: now, posts: 0 };
         }

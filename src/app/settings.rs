@@ -23,6 +23,8 @@ pub struct Settings {
     pub is_recording: bool,
     /// How long an awaited store may take before the sender is told to come again.
     pub storage_timeout_ms: u64,
+    /// The token with which the demo shop converts, in development.
+    pub demo_token: Option<String>,
 }
 
 impl Settings {

@@ -128,7 +128,9 @@ pub struct Visit {
     pub uncounted: Option<Uncounted>,
     /// Loaded as an image, frame or object of another page.
     pub is_embedded: bool,
-    /// The user agent is a program's, or absent.
+    /// A crawler or automated browser that says so. A library or an absent user agent is not
+    /// counted either, but it may be an affiliate's own server that follows the link for a
+    /// visitor, so what it converts is not held.
     pub is_suspected_bot: bool,
     /// The kind of device.
     pub device: Device,
@@ -148,10 +150,7 @@ pub fn read(hints: &Hints<'_>) -> Visit {
     Visit {
         uncounted: purpose_of(hints.purpose).or(automaton),
         is_embedded: is_embedding(hints.fetch_dest),
-        is_suspected_bot: matches!(
-            automaton,
-            Some(Uncounted::Bot | Uncounted::Tool | Uncounted::NoUserAgent)
-        ),
+        is_suspected_bot: automaton == Some(Uncounted::Bot),
         device,
         os,
         browser,

@@ -1,14 +1,97 @@
-// stub
+// The Worker's entry: packs a request into one string, unpacks one string into a response, and
+// hands the work to Rust. A crossing into WebAssembly costs more than the string, so there is one
+// in and one out. No decisions here.
 import Framework from "../../build/index.js";
 
-const HEADERS = ["cf-connecting-ip"];
+// A click that memory can answer needs no promise, so it is called directly. Everything else goes
+// through the framework's class, which starts a fresh instance after a panic.
+const { click, behind } = Framework.prototype;
+
+const MAX_BODY = 64 * 1024;
+const MAX_API_BODY = 2 * 1024 * 1024;
+
+// The order is that of `packed.rs`.
+function packClick(request) {
+  const { headers } = request;
+  const get = (name) => headers.get(name) ?? "";
+  return (
+    request.method + "\n" + request.url + "\n" + get("cf-connecting-ip") + "\n" + get("user-agent") + "\n" +
+    get("referer") + "\n" + get("cookie") + "\n" +
+    (headers.get("sec-purpose") ?? headers.get("purpose") ?? headers.get("x-moz") ?? "") + "\n" +
+    get("sec-fetch-dest") + "\n" + get("sec-gpc") + "\n" + (request.cf?.country ?? "")
+  );
+}
+
+function pack(request) {
+  const get = (name) => request.headers.get(name) ?? "";
+  return (
+    packClick(request) + "\n" + get("content-type") + "\n" + get("authorization") + "\n" + get("origin") + "\n" +
+    get("idempotency-key") + "\n" + get("x-backtrail-namespace")
+  );
+}
+
+// Line 1 is the status and what is to be done behind the reply, one letter each.
+function unpack(head, body, env, ctx) {
+  const [first, ...lines] = head.split("\n");
+  const [status, duties] = first.split(" ");
+  if (duties) for (const duty of duties) ctx.waitUntil(behind(env, duty));
+  const headers = lines.map((line) => line.split("\t"));
+  return new Response(body, { status: Number(status), headers });
+}
+
+function isClick(request) {
+  const { method, url } = request;
+  if (method !== "GET" && method !== "HEAD") return false;
+  const path = url.indexOf("/", 8);
+  return url.startsWith("/click", path) && (url.length === path + 6 || url[path + 6] === "?");
+}
+
+// Reads a body up to one byte more than the bound: enough to know that it is too large.
+async function read(request) {
+  if (request.body === null) return new Uint8Array(0);
+  const bound = new URL(request.url).pathname.startsWith("/api/") ? MAX_API_BODY : MAX_BODY;
+  const reader = request.body.getReader();
+  const chunks = [];
+  let length = 0;
+  while (length <= bound) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    length += value.length;
+  }
+  if (length > bound) reader.cancel().catch(() => {});
+  const bytes = new Uint8Array(Math.min(length, bound + 1));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk.subarray(0, bytes.length - at), at);
+    at += Math.min(chunk.length, bytes.length - at);
+  }
+  return bytes;
+}
+
+async function answer(request, env, ctx) {
+  const body = await read(request);
+  const [head, reply] = await new Framework(ctx, env).answer(pack(request), body, env);
+  return unpack(head, request.method === "HEAD" ? null : reply, env, ctx);
+}
 
 export default {
-  async fetch(request, env, ctx) {
-    const framework = new Framework(ctx, env);
-    const packed = `${request.method}\n${request.url}`;
-    const [head, body] = await framework.answer(packed, new Uint8Array(0), env, ctx);
-    const [status, ...pairs] = head.split("\n");
-    return new Response(body, { status: Number(status), headers: pairs.filter(Boolean).map((p) => p.split("\t")) });
+  fetch(request, env, ctx) {
+    if (isClick(request) && !globalThis.__worker_init_state.criticalError) {
+      try {
+        const head = click(packClick(request), Date.now());
+        if (head !== undefined) return unpack(head, null, env, ctx);
+      } catch {
+        // A panic; its hook has marked the instance, and the framework starts a fresh one below.
+      }
+    }
+    // A sender who hangs up cancels the request; what it reported must be finished all the same.
+    const answered = answer(request, env, ctx);
+    ctx.waitUntil(answered.catch(() => {}));
+    return answered;
+  },
+
+  scheduled(_event, env, ctx) {
+    return new Framework(ctx, env).tick(env);
   },
 };

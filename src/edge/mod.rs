@@ -1,32 +1,173 @@
-//! Where it runs.
+//! Where it runs: entry points and one thin adapter per binding, compiled for the Worker only.
+//!
+//! Here a packed request becomes a value, a response becomes a packed one, bindings become the
+//! executors of `store/`, and an isolate's memory lives. Not here: decisions; an `if` about a
+//! click, a postback or an operator is misplaced.
+
+mod bindings;
+mod environment;
+mod packed;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use wasm_bindgen::prelude::*;
 
-/// A visitor's click, answered without a promise when everything it needs is in memory.
-#[wasm_bindgen]
-pub fn click(_packed: &str, _now_ms: f64) -> Option<String> {
-    None
+use crate::app::errands;
+use crate::app::judge::Errand;
+use crate::app::settings::{Moment, Settings};
+use crate::domain::time::Timestamp;
+use crate::http::{self, App, Isolate, click as http_click};
+use crate::store::Stores;
+use bindings::{D1, Kv, log};
+
+thread_local! {
+    static ISOLATE: Rc<Isolate> = Rc::default();
+    static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+    static ERRANDS: RefCell<Vec<Errand>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Everything else.
-#[wasm_bindgen]
-pub async fn answer(
-    _packed: String,
-    _body: Vec<u8>,
-    _env: JsValue,
-    _ctx: JsValue,
-) -> Result<JsValue, JsValue> {
-    let _ = worker::Date::now();
-    Ok(js_sys::Array::of2(
-        &"200\ncontent-type\tapplication/json\n".into(),
-        &"{\"status\":\"ok\"}".into(),
-    )
-    .into())
+/// How long stores may take where nobody waits for the reply.
+const PATIENT_MS: u64 = 20_000;
+
+/// 32 random bytes. If the platform has none to give, the request cannot be served safely.
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    if getrandom::fill(&mut bytes).is_err() {
+        log("no randomness");
+    }
+    bytes
 }
 
-/// What is due behind a reply.
-#[wasm_bindgen]
-pub async fn behind(_env: JsValue) {}
+fn moment(now: Timestamp) -> Moment<'static> {
+    Moment { now, random: &random }
+}
 
-/// The cron job.
+fn now() -> Timestamp {
+    timestamp(js_sys::Date::now())
+}
+
+fn timestamp(ms: f64) -> Timestamp {
+    // Dates of JavaScript are whole milliseconds between ± 8.64 × 10^15.
+    Timestamp::from_ms(ms.max(0.0) as u64)
+}
+
+/// The settings, read from the environment once per isolate.
+fn settings(env: &JsValue) -> Result<Rc<Settings>, String> {
+    if let Some(settings) = SETTINGS.with_borrow(Clone::clone) {
+        return Ok(settings);
+    }
+    let settings = Rc::new(environment::read(env)?);
+    SETTINGS.set(Some(Rc::clone(&settings)));
+    Ok(settings)
+}
+
+fn stores(
+    env: &JsValue,
+    settings: &Rc<Settings>,
+    isolate: &Isolate,
+    timeout_ms: u64,
+) -> Stores<D1, Kv> {
+    Stores {
+        database: D1::new(env, timeout_ms),
+        blobs: Kv::new(env, timeout_ms),
+        memory: Rc::clone(&isolate.memory),
+        settings: Rc::clone(settings),
+        log,
+    }
+}
+
+/// A visitor's click, answered synchronously from memory; `None` if something has to be loaded
+/// first. `packed` is the request in the order of [`packed`].
 #[wasm_bindgen]
-pub async fn tick(_env: JsValue) {}
+pub fn click(packed: &str, now_ms: f64) -> Option<String> {
+    let settings = SETTINGS.with_borrow(Clone::clone)?;
+    let request = packed::read(packed, &[])?;
+    let answer = ISOLATE.with(|isolate| {
+        let answer =
+            http_click::from_memory(isolate, &settings, &moment(timestamp(now_ms)), &request)
+                .ok()?;
+        Some(packed::head(&answer, &duties(&answer, isolate)))
+    })?;
+    Some(answer)
+}
+
+/// Everything else. Resolves to the packed head and the body.
+#[wasm_bindgen]
+pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsValue, JsValue> {
+    let isolate = ISOLATE.with(Rc::clone);
+    let settings = match settings(&env) {
+        Ok(settings) => settings,
+        Err(message) => return Ok(packed::not_configured(&message)),
+    };
+    let Some(request) = packed::read(&packed, &body) else { return Ok(packed::not_readable()) };
+    // An operator's bulk request may take its time; a sender of postbacks is told soon.
+    let timeout_ms =
+        if request.path.starts_with("/api/") { PATIENT_MS } else { settings.storage_timeout_ms };
+    let stores = stores(&env, &settings, &isolate, timeout_ms);
+    let app = App { ports: &stores, isolate: &isolate, settings: &settings, moment: moment(now()) };
+    let mut answer = http::respond(&app, &request).await;
+    let errand = answer.errand.take();
+    let mut duties = duties(&answer, &isolate);
+    if let Some(errand) = errand {
+        duties.push_str(errands::duty(&isolate.refusals, errand, |errand| {
+            ERRANDS.with_borrow_mut(|list| list.push(errand))
+        }));
+    }
+    let head = packed::head(&answer, &duties);
+    Ok(packed::with_body(&head, &answer.response))
+}
+
+/// What is to be done behind a reply, one letter each; see [`behind`].
+fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
+    let mut duties = String::new();
+    if answer.duty.has_opened {
+        duties.push('o');
+    }
+    if answer.duty.has_overdue {
+        duties.push('w');
+    }
+    if isolate.memory.has_due() {
+        duties.push('d');
+    }
+    duties
+}
+
+/// Does one thing behind a reply: `o` waits and then writes the page that the request opened, `w`
+/// writes pages that are overdue, `d` refreshes configuration, `e` runs errands, `r` waits and
+/// then counts refusals. Whatever is taken up and not finished is taken up again by a later one.
+#[wasm_bindgen]
+pub async fn behind(env: JsValue, duty: String) {
+    let isolate = ISOLATE.with(Rc::clone);
+    let Ok(settings) = settings(&env) else { return };
+    let stores = stores(&env, &settings, &isolate, PATIENT_MS);
+    match duty.as_str() {
+        "o" => {
+            bindings::pause(settings.click_page_ms).await;
+            errands::write_pages(&stores, &isolate.pages, &settings, now()).await;
+        }
+        "w" => errands::write_pages(&stores, &isolate.pages, &settings, now()).await,
+        "d" => errands::refresh(&stores, &isolate.memory, now()).await,
+        "e" => {
+            let list = ERRANDS.with_borrow_mut(std::mem::take);
+            errands::run(&stores, list).await;
+        }
+        _ => {
+            bindings::pause(errands::REFUSALS_WAIT_MS).await;
+            errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;
+        }
+    }
+}
+
+/// The cron job, every minute.
+#[wasm_bindgen]
+pub async fn tick(env: JsValue) {
+    let isolate = ISOLATE.with(Rc::clone);
+    match settings(&env) {
+        Ok(settings) => {
+            let stores = stores(&env, &settings, &isolate, PATIENT_MS);
+            errands::tick(&stores, &isolate.pages, &settings, now()).await;
+        }
+        Err(message) => log(&message),
+    }
+}

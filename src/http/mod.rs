@@ -3,15 +3,15 @@
 //! A handler reads the request, calls one function of `app/` and writes the response. Not here:
 //! decisions, SQL, the platform's request and response types (`edge/` packs and unpacks those).
 
-pub mod request;
-pub mod response;
 pub mod click;
+pub mod collect;
+pub mod demo;
+pub mod health;
+pub mod pixel;
 pub mod postback;
 pub mod reply;
-pub mod pixel;
-pub mod collect;
-pub mod health;
-pub mod demo;
+pub mod request;
+pub mod response;
 
 use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
@@ -84,7 +84,9 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/postback", Get | Post) => postback::respond(app, request).await,
         // Both, in the manner of Integr8.
         ("/", Post) => postback::respond(app, request).await,
-        ("/", Get | Head) if looks_like_postback(request.query) => postback::respond(app, request).await,
+        ("/", Get | Head) if looks_like_postback(request.query) => {
+            postback::respond(app, request).await
+        }
         ("/", Get | Head) if looks_like_click(request.query) => click::respond(app, request).await,
         // Browsers.
         ("/pixel.gif", _) => pixel::respond(app, request).await,
@@ -92,9 +94,13 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/collect", Post | Options) => collect::respond(app, request).await,
         // Operators.
         ("/health", Get | Head) => health::respond(app).await.into(),
-        ("/demo-shop", Get | Head) if app.settings.is_development => demo::respond(app.settings, request).into(),
+        ("/demo-shop", Get | Head) if app.settings.is_development => {
+            demo::respond(app.settings, request).into()
+        }
         // An address that exists for another method.
-        ("/click" | "/tracker.js" | "/health", _) => reply::method_not_allowed(&app.moment, "GET, HEAD").into(),
+        ("/click" | "/tracker.js" | "/health", _) => {
+            reply::method_not_allowed(&app.moment, "GET, HEAD").into()
+        }
         ("/postback", _) => reply::method_not_allowed(&app.moment, "GET, POST").into(),
         ("/", _) if !is_read => reply::method_not_allowed(&app.moment, "GET, HEAD, POST").into(),
         ("/collect", _) => reply::method_not_allowed(&app.moment, "POST, OPTIONS").into(),

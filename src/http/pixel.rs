@@ -19,9 +19,12 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
         // Looking at the headers of an image must not convert.
         return reply::gif(200).with(VERDICT, "rejected method_not_allowed").into();
     }
-    let rejected = |reason: &str| Answer::from(reply::gif(200).with(VERDICT, format!("rejected {reason}")));
-    let parsed = parse_postback(Some(request.query), None, b"")
-        .and_then(|(parameters, warnings)| Ok((Postback::read(&parameters, app.moment.now)?, warnings)));
+    let rejected =
+        |reason: &str| Answer::from(reply::gif(200).with(VERDICT, format!("rejected {reason}")));
+    let parsed =
+        parse_postback(Some(request.query), None, b"").and_then(|(parameters, warnings)| {
+            Ok((Postback::read(&parameters, app.moment.now)?, warnings))
+        });
     let (mut postback, warnings) = match parsed {
         Ok(parsed) => parsed,
         Err(refusal) => return rejected(refusal.reason.as_str()),
@@ -48,7 +51,9 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
 /// The click_id that the visitor's cookies hold: the campaign's own, else the newest.
 fn cookie_click_id(header: &str, campaign_id: Option<u32>) -> Option<String> {
     let of = |campaign: Option<u32>| {
-        cookie::click_cookies(header).find(|c| c.campaign == campaign).map(|c| c.click_id.to_owned())
+        cookie::click_cookies(header)
+            .find(|c| c.campaign == campaign)
+            .map(|c| c.click_id.to_owned())
     };
     campaign_id.and_then(|id| of(Some(id))).or_else(|| of(None))
 }

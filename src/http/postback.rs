@@ -47,7 +47,12 @@ fn wanted_format(request: &Request<'_>) -> ReplyFormat {
 }
 
 /// A refusal before authentication is counted, without anything that it brought.
-fn refused<P>(app: &App<'_, P>, namespace: Option<Namespace>, refusal: Refusal, format: ReplyFormat) -> Answer {
+fn refused<P>(
+    app: &App<'_, P>,
+    namespace: Option<Namespace>,
+    refusal: Refusal,
+    format: ReplyFormat,
+) -> Answer {
     let errand = Errand::CountRefusal(Box::new(RefusedRequest {
         namespace,
         campaign_id: None,

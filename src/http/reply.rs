@@ -118,7 +118,9 @@ pub fn json_of(outcome: &Outcome) -> String {
         click_id: conversion.and_then(|c| c.click_id.as_deref()),
         campaign_id: conversion.map(|c| c.campaign_id),
         affiliate_id: shown.map(|c| c.affiliate_id),
-        event: conversion.filter(|c| c.event_id != 0).map(|c| EventBody { id: c.event_id, name: None }),
+        event: conversion
+            .filter(|c| c.event_id != 0)
+            .map(|c| EventBody { id: c.event_id, name: None }),
         status: conversion.map(|c| if is_change { c.status } else { c.first_status }.as_str()),
         revenue: money(|c| c.first_revenue, |c| c.revenue),
         payout: money(|c| c.first_payout, |c| c.payout),
@@ -147,11 +149,15 @@ pub(crate) fn response(outcome: &Outcome) -> Response {
     let status = reason.map_or(200, status_of);
     let response = match outcome.format {
         ReplyFormat::Json => Response::text(status, "application/json", json_of(outcome)),
-        ReplyFormat::Text => Response::text(status, "text/plain; charset=utf-8", format!("{}\n", line(outcome))),
+        ReplyFormat::Text => {
+            Response::text(status, "text/plain; charset=utf-8", format!("{}\n", line(outcome)))
+        }
         ReplyFormat::Gif => gif(status),
     };
     match reason {
-        Some(Reason::StorageUnavailable | Reason::RateLimited) => response.with("retry-after", RETRY_AFTER_SECONDS),
+        Some(Reason::StorageUnavailable | Reason::RateLimited) => {
+            response.with("retry-after", RETRY_AFTER_SECONDS)
+        }
         _ => response,
     }
 }
@@ -166,7 +172,8 @@ pub(crate) fn line(outcome: &Outcome) -> String {
 
 /// The pixel under a status code.
 pub(crate) fn gif(status: u16) -> Response {
-    Response { body: Body::Bytes(PIXEL), ..Response::empty(status) }.with("content-type", "image/gif")
+    Response { body: Body::Bytes(PIXEL), ..Response::empty(status) }
+        .with("content-type", "image/gif")
 }
 
 /// The response of a request that was refused before anything was judged.

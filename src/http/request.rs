@@ -67,8 +67,6 @@ pub struct Headers<'a> {
     pub idempotency_key: &'a str,
     /// `X-Backtrail-Namespace`.
     pub namespace: &'a str,
-    /// `Content-Length`.
-    pub content_length: &'a str,
 }
 
 /// One request.

@@ -1,0 +1,88 @@
+//! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
+
+use crate::app::judge::Errand;
+use crate::app::memory::Memory;
+use crate::app::pages::Pages;
+use crate::app::ports::{AnswerCopies, ClickStore, Configuration, Ledger, Vitals};
+use crate::app::refusals::Refusals;
+use crate::app::settings::{Moment, Settings};
+use crate::domain::time::Timestamp;
+
+/// How long refusals are gathered before they are counted.
+pub const REFUSALS_WAIT_MS: u64 = 1_000;
+
+/// Pages kept aside that one run of the cron job writes: two queries each, and a run stays below
+/// the 50 queries of a free plan.
+const PAGES_PER_RUN: usize = 20;
+
+/// Takes an errand up: a refusal is only counted in memory, everything else is put on the list.
+/// Says which duty has to be done behind the reply.
+pub fn duty(refusals: &Refusals, errand: Errand, put: impl FnOnce(Errand)) -> &'static str {
+    match errand {
+        Errand::CountRefusal(refusal) => {
+            if refusals.add(*refusal) {
+                "r"
+            } else {
+                ""
+            }
+        }
+        Errand::KeepAnswer(..) => {
+            put(errand);
+            "e"
+        }
+    }
+}
+
+/// Runs errands.
+pub async fn run(ports: &impl AnswerCopies, errands: Vec<Errand>) {
+    for errand in errands {
+        if let Errand::KeepAnswer(namespace, conversion) = errand {
+            ports.keep(&namespace, &conversion).await;
+        }
+    }
+}
+
+/// Writes the pages of clicks that are due. One that cannot be written stays in memory.
+pub async fn write_pages(
+    ports: &impl ClickStore,
+    pages: &Pages,
+    settings: &Settings,
+    now: Timestamp,
+) {
+    for page in pages.take(settings.click_page_ms, now) {
+        if ports.write_page(&page).await.is_ok() {
+            pages.confirm(page.name);
+        }
+    }
+}
+
+/// Refreshes configuration that is older than half its life.
+pub async fn refresh(ports: &impl Configuration, memory: &Memory, now: Timestamp) {
+    for wanted in memory.take_due() {
+        // What could not be refreshed comes due again, or is loaded by whoever needs it.
+        let _ = ports.load(&wanted, now).await;
+    }
+}
+
+/// Counts what was refused. If the store fails, the numbers are lost with a line in its log: they
+/// are statistics of strangers, and keeping them would let strangers fill memory.
+pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &Moment<'_>) {
+    let name: String = (moment.random)().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    if let Some(batch) = refusals.take(name) {
+        let _ = ports.count_refusals(&batch).await;
+    }
+}
+
+/// The cron job: writes pages that were kept aside, and this isolate's overdue ones, then notes
+/// that it ran.
+pub async fn tick(
+    ports: &(impl ClickStore + Vitals),
+    pages: &Pages,
+    settings: &Settings,
+    now: Timestamp,
+) {
+    write_pages(ports, pages, settings, now).await;
+    // What stays aside is tried again by the next run, a minute later.
+    let _ = ports.write_pages_kept_aside(PAGES_PER_RUN).await;
+    let _ = ports.note_cron_run(now).await;
+}

@@ -1,0 +1,150 @@
+//! D1 and KV as the executors of `store/`.
+//!
+//! The framework's own wrappers cross the boundary several times per statement and unwrap what
+//! the platform throws; these cross once per batch, and an exception is an error value.
+
+use serde_json::Value as Json;
+use wasm_bindgen::prelude::*;
+
+use super::environment;
+use crate::store::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
+
+#[wasm_bindgen(module = "/src/edge/bindings.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    async fn batch(
+        database: &JsValue,
+        statements: &str,
+        milliseconds: f64,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = blobGet)]
+    async fn blob_get(blobs: &JsValue, key: &str, milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = blobPut)]
+    async fn blob_put(
+        blobs: &JsValue,
+        key: &str,
+        text: &str,
+        ttl: f64,
+        milliseconds: f64,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = blobDelete)]
+    async fn blob_delete(blobs: &JsValue, key: &str, milliseconds: f64)
+    -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = blobList)]
+    async fn blob_list(
+        blobs: &JsValue,
+        prefix: &str,
+        milliseconds: f64,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn sleep(milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = log)]
+    fn console(text: &str);
+}
+
+/// Writes a line to the log: what failed, never what somebody sent.
+pub(super) fn log(text: &str) {
+    console(text);
+}
+
+/// Waits.
+pub(super) async fn pause(milliseconds: u64) {
+    // A timer cannot fail; if it did, not waiting would only mean smaller pages.
+    let _ = sleep(milliseconds as f64).await;
+}
+
+/// D1.
+pub(super) struct D1 {
+    binding: JsValue,
+    timeout_ms: f64,
+}
+
+impl D1 {
+    /// The database of the environment; a call that takes longer than the timeout has failed.
+    pub(super) fn new(env: &JsValue, timeout_ms: u64) -> Self {
+        Self {
+            binding: environment::value(env, environment::DATABASE),
+            timeout_ms: timeout_ms as f64,
+        }
+    }
+}
+
+impl Database for D1 {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
+        let statements: Vec<Json> = statements.into_iter().map(packed).collect();
+        let text = Json::Array(statements).to_string();
+        let results =
+            batch(&self.binding, &text, self.timeout_ms).await.map_err(|error| fault(&error))?;
+        let unreadable = || DatabaseFault::Unavailable("the results cannot be read".into());
+        let text = results.as_string().ok_or_else(unreadable)?;
+        serde_json::from_str(&text).map_err(|_| unreadable())
+    }
+}
+
+/// A statement as an array: its text, then its values.
+fn packed(statement: Statement) -> Json {
+    let values = statement.parameters.into_iter().map(|value| match value {
+        Value::Null => Json::Null,
+        Value::Integer(number) => number.into(),
+        Value::Text(text) => text.into(),
+    });
+    std::iter::once(Json::from(statement.sql.into_owned())).chain(values).collect()
+}
+
+fn fault(error: &JsValue) -> DatabaseFault {
+    let text = message(error);
+    // D1 gives SQLite's message behind its own: `D1_ERROR: UNIQUE constraint failed: …`.
+    if text.contains("constraint failed") {
+        DatabaseFault::Constraint(text)
+    } else {
+        DatabaseFault::Unavailable(text)
+    }
+}
+
+fn message(error: &JsValue) -> String {
+    let text = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    text.or_else(|| error.as_string()).unwrap_or_else(|| "an error without a message".into())
+}
+
+/// KV.
+pub(super) struct Kv {
+    binding: JsValue,
+    timeout_ms: f64,
+}
+
+impl Kv {
+    /// The KV namespace of the environment; a call that takes longer than the timeout has failed.
+    pub(super) fn new(env: &JsValue, timeout_ms: u64) -> Self {
+        Self { binding: environment::value(env, environment::BLOBS), timeout_ms: timeout_ms as f64 }
+    }
+}
+
+fn blob_fault(error: &JsValue) -> BlobFault {
+    BlobFault(message(error))
+}
+
+impl Blobs for Kv {
+    async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
+        let value = blob_get(&self.binding, key, self.timeout_ms).await;
+        value.map(|value| value.as_string()).map_err(|error| blob_fault(&error))
+    }
+
+    async fn put(&self, key: &str, text: &str, ttl_seconds: Option<u64>) -> Result<(), BlobFault> {
+        let ttl = ttl_seconds.unwrap_or(0) as f64;
+        let put = blob_put(&self.binding, key, text, ttl, self.timeout_ms).await;
+        put.map(|_| ()).map_err(|error| blob_fault(&error))
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), BlobFault> {
+        let deleted = blob_delete(&self.binding, key, self.timeout_ms).await;
+        deleted.map(|_| ()).map_err(|error| blob_fault(&error))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobFault> {
+        let names = blob_list(&self.binding, prefix, self.timeout_ms)
+            .await
+            .map_err(|error| blob_fault(&error))?;
+        let text = names.as_string().unwrap_or_default();
+        serde_json::from_str(&text).map_err(|_| BlobFault("the names cannot be read".into()))
+    }
+}

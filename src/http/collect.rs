@@ -1,0 +1,147 @@
+//! `/tracker.js`, and `/collect`, to which it reports site events.
+
+use serde_json::{Map, Value, json};
+
+use super::reply;
+use super::request::{Method, Request};
+use super::response::Response;
+use super::{Answer, App, Ports, namespace_of};
+use crate::app::collect::{Collected, SiteEvent, collect};
+use crate::app::judge::storage_unavailable;
+use crate::app::situate::{space, unknown_namespace};
+use crate::domain::network::IpAddress;
+use crate::domain::verdict::{Reason, Refusal};
+
+/// The bound of wire.md 8.
+const MAX_BODY: usize = 8 * 1024;
+/// The longest name of a site event.
+const MAX_NAME: usize = 64;
+
+/// The site script. Browsers keep it for five minutes, so that a new version arrives soon.
+pub(super) fn script() -> Response {
+    let mut response =
+        Response::text(200, "text/javascript; charset=utf-8", include_str!("tracker.js"));
+    response.headers.retain(|(name, _)| *name != "cache-control");
+    response.with("cache-control", "public, max-age=300").with("x-content-type-options", "nosniff")
+}
+
+/// Answers a site event, or the preflight of one.
+pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
+    let moment = &app.moment;
+    let namespace = match namespace_of(app, request).await {
+        Ok(Some(namespace)) => namespace,
+        Ok(None) => return reply::refused(moment, unknown_namespace()).into(),
+        Err(_) => return reply::refused(moment, storage_unavailable()).into(),
+    };
+    let space = match space(app.ports, &app.isolate.memory, &namespace, moment.now).await {
+        Ok(Some(space)) => space,
+        Ok(None) => return reply::refused(moment, unknown_namespace()).into(),
+        Err(_) => return reply::refused(moment, storage_unavailable()).into(),
+    };
+    let origin = request.headers.origin;
+    if !space.collect_origins.iter().any(|allowed| allowed == origin) {
+        let detail = "pages of this origin may not report here; the operator lists them in the namespace's collect_origins";
+        return reply::refused(moment, Refusal::new(Reason::IpNotAllowed, detail))
+            .with("vary", "Origin")
+            .into();
+    }
+    let mut answer = match request.method {
+        Method::Options => preflight().into(),
+        _ => report(app, request, &space.name).await,
+    };
+    answer.response =
+        answer.response.with("access-control-allow-origin", origin).with("vary", "Origin");
+    answer
+}
+
+fn preflight() -> Response {
+    Response::empty(204)
+        .with("access-control-allow-methods", "POST")
+        .with("access-control-allow-headers", "content-type")
+        .with("access-control-max-age", "86400")
+}
+
+async fn report<P: Ports>(
+    app: &App<'_, P>,
+    request: &Request<'_>,
+    namespace: &crate::domain::namespace::Namespace,
+) -> Answer {
+    let moment = &app.moment;
+    if !app.isolate.rates.allow(request.headers.client_ip, moment.now) {
+        let detail = "too many events from this visitor; try again in a minute";
+        return reply::refused(moment, Refusal::new(Reason::RateLimited, detail)).into();
+    }
+    let event = match read(request.body) {
+        Ok(event) => event,
+        Err(refusal) => return reply::refused(moment, refusal).into(),
+    };
+    let address = IpAddress::parse(request.headers.client_ip);
+    match collect(app.ports, &app.isolate.memory, moment, namespace, event, address).await {
+        Collected::Noted => {
+            Response::json(200, &json!({ "received": true, "conversion": null })).into()
+        }
+        Collected::Refused(refusal) => reply::refused(moment, refusal).into(),
+        Collected::Judged(outcome) => {
+            let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason);
+            let status = reason.map_or(200, reply::status_of);
+            // The page's script gets the verdict of its conversion within the receipt.
+            let body = format!("{{\"received\":true,\"conversion\":{}}}", reply::json_of(&outcome));
+            let response = Response::text(status, "application/json", body);
+            Answer { response, duty: Default::default(), errand: outcome.errand }
+        }
+    }
+}
+
+/// Reads `{"event": …, "click_id": …, "data": {…}}`.
+fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
+    if body.len() > MAX_BODY {
+        return Err(Refusal::new(Reason::TooLarge, "an event has at most 8 KiB"));
+    }
+    let unreadable = || {
+        Refusal::new(
+            Reason::InvalidParameter,
+            "the body must be a JSON object with event, click_id and data",
+        )
+    };
+    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(body) else {
+        return Err(unreadable());
+    };
+    let text =
+        |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let name =
+        text("event").filter(|name| name.len() <= MAX_NAME && !name.chars().any(char::is_control));
+    let Some(name) = name else {
+        let detail = format!("event must be a name of 1 to {MAX_NAME} bytes");
+        return Err(Refusal::of(Reason::InvalidParameter, "event", detail));
+    };
+    let none = Map::new();
+    let data = match fields.get("data") {
+        None | Some(Value::Null) => &none,
+        Some(Value::Object(data)) => data,
+        Some(_) => return Err(unreadable()),
+    };
+    Ok(SiteEvent {
+        name: name.to_owned(),
+        click_id: text("click_id").map(str::to_owned),
+        parameters: parameters(data),
+    })
+}
+
+/// The event's keys as a postback's query: `eventId` is the order_id and `value` the amount; in
+/// `/collect` every other key is the event's own, whatever a postback would take it for.
+fn parameters(data: &Map<String, Value>) -> Vec<(String, String)> {
+    let canonical = |key: &str| match key {
+        "eventId" => Some("order_id"),
+        "value" => Some("amount"),
+        "currency" => Some("currency"),
+        _ => None,
+    };
+    let text = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        other => Some(other.to_string()),
+    };
+    data.iter()
+        .filter_map(|(key, value)| Some((canonical(key)?.to_owned(), text(value)?)))
+        .collect()
+}
