@@ -271,6 +271,32 @@ impl Memory {
         }
     }
 
+    /// Forgets a value, or that there is none, so that it is loaded when it is next wanted.
+    pub fn forget(&self, wanted: &Wanted) {
+        let mut tables = self.tables.borrow_mut();
+        let tables = &mut *tables;
+        match wanted {
+            Wanted::Namespace(name) => drop(tables.namespaces.pop(name)),
+            Wanted::Host(host) => drop(tables.hosts.pop(host)),
+            Wanted::Campaign(name, id) => {
+                let key = (tables.name(name), *id);
+                drop(tables.campaigns.pop(&key));
+            }
+            Wanted::Link(name, id) => {
+                let key = (tables.name(name), *id);
+                drop(tables.links.pop(&key));
+            }
+            Wanted::DefaultLink(name, campaign, affiliate) => {
+                let key = (tables.name(name), *campaign, *affiliate);
+                drop(tables.default_links.pop(&key));
+            }
+            Wanted::Advertiser(name, id) => {
+                let key = (tables.name(name), *id);
+                drop(tables.advertisers.pop(&key));
+            }
+        }
+    }
+
     /// Whether anything is due.
     pub fn has_due(&self) -> bool {
         !self.tables.borrow().due.is_empty()

@@ -3,6 +3,8 @@
 //! Sequence and repeatability live here. Not here: decisions (`domain/`), SQL (`store/`), status
 //! codes (`http/`), the platform (`edge/`).
 
+pub mod access;
+pub mod catalog;
 pub mod collect;
 pub mod errands;
 pub mod follow;

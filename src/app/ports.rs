@@ -182,6 +182,18 @@ pub trait Configuration {
     ) -> impl Future<Output = Result<(), Unavailable>>;
 }
 
+/// The copies of configuration that the redirect reads, in memory and in KV.
+pub trait ConfigurationCopies {
+    /// Makes the copies follow a committed write. Best effort and awaited: afterwards this isolate
+    /// sees the change, others within 30 seconds of KV's own propagation. A failure is for the
+    /// log, the write stands.
+    fn changed(&self, what: &[Wanted], now: Timestamp) -> impl Future<Output = ()>;
+
+    /// Forgets that values were unknown, since they were created just now. There can be thousands,
+    /// and what did not exist has no copies, so this stays within memory.
+    fn appeared(&self, what: &[Wanted]);
+}
+
 /// The place where clicks end up.
 pub trait ClickStore {
     /// Writes a page of clicks: the ledger's rows, and the copy where that is switched on. If the

@@ -12,6 +12,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
+// Linked for what it exports: the state and hook with which its shim recovers from a panic.
+use worker as _;
 
 use crate::app::errands;
 use crate::app::judge::Errand;

@@ -3,6 +3,7 @@
 //! A handler reads the request, calls one function of `app/` and writes the response. Not here:
 //! decisions, SQL, the platform's request and response types (`edge/` packs and unpacks those).
 
+pub mod api;
 pub mod click;
 pub mod collect;
 pub mod demo;
@@ -52,8 +53,8 @@ pub struct App<'a, P> {
 }
 
 /// What the ports must be able to do for all routes together.
-pub trait Ports: crate::app::judge::Ports + Vitals {}
-impl<T: crate::app::judge::Ports + Vitals> Ports for T {}
+pub trait Ports: crate::app::judge::Ports + Vitals + api::Stores {}
+impl<T: crate::app::judge::Ports + Vitals + api::Stores> Ports for T {}
 
 /// A response, and what its request has to do behind it.
 #[derive(Debug)]
@@ -96,6 +97,9 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/health", Get | Head) => health::respond(app).await.into(),
         ("/demo-shop", Get | Head) if app.settings.is_development => {
             demo::respond(app.settings, request).into()
+        }
+        (path, _) if path.starts_with("/api/") => {
+            api::respond(app.ports, app.settings, &app.moment, request).await.into()
         }
         // An address that exists for another method.
         ("/click" | "/tracker.js" | "/health", _) => {

@@ -65,21 +65,20 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             ));
             return Err(Unavailable);
         }
-        let key = keys::configuration(wanted);
-        let written = match row {
-            Some(row) => {
-                let text = json!({ "copied_at": now.ms(), "row": row }).to_string();
-                self.blobs.put(&key, &text, None).await
-            }
-            None => Ok(()),
-        };
-        if let Err(fault) = written {
-            (self.log)(&format!("configuration copy: {}", fault.0));
+        if let Some(row) = row {
+            self.write_copy(wanted, &row, now).await;
         }
         Ok(())
     }
 
-    fn remember(&self, wanted: &Wanted, row: Option<&Row>, now: Timestamp) -> bool {
+    pub(super) async fn write_copy(&self, wanted: &Wanted, row: &Row, now: Timestamp) {
+        let text = json!({ "copied_at": now.ms(), "row": row }).to_string();
+        if let Err(fault) = self.blobs.put(&keys::configuration(wanted), &text, None).await {
+            (self.log)(&format!("configuration copy: {}", fault.0));
+        }
+    }
+
+    pub(super) fn remember(&self, wanted: &Wanted, row: Option<&Row>, now: Timestamp) -> bool {
         match settings_rows::value(wanted, row, &self.settings) {
             Some(value) => {
                 self.memory.remember(wanted, value, now);

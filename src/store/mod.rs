@@ -8,8 +8,10 @@
 use std::rc::Rc;
 
 mod answer_copies;
+mod catalog;
 mod click_rows;
 mod configuration;
+mod configuration_copies;
 mod conversion_row;
 pub mod executor;
 mod inbox_row;

@@ -10,5 +10,8 @@
     reason = "tests say what they expect by panicking, and nothing outside sees their modules"
 )]
 
+mod api;
+mod api_access;
+mod api_links;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

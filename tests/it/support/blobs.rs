@@ -34,6 +34,11 @@ impl MapBlobs {
         self.texts.borrow().keys().cloned().collect()
     }
 
+    /// A text, past any failure; for looking.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.texts.borrow().get(key).map(|(text, _)| text.clone())
+    }
+
     /// Forgets everything, as the real store may.
     pub fn clear(&self) {
         self.texts.borrow_mut().clear();

@@ -22,7 +22,8 @@ pub enum Break {
 /// An empty ledger in memory.
 pub struct SqliteDatabase {
     connection: RefCell<Connection>,
-    broken: Cell<Option<(Break, usize)>>,
+    /// How the batches fail, after how many good ones, and how many of them.
+    broken: Cell<Option<(Break, usize, usize)>>,
     batches: Cell<usize>,
 }
 
@@ -50,7 +51,12 @@ impl SqliteDatabase {
 
     /// Makes the next `times` batches fail.
     pub fn breaks(&self, how: Break, times: usize) {
-        self.broken.set(Some((how, times)));
+        self.broken.set(Some((how, 0, times)));
+    }
+
+    /// Lets `well` batches happen and makes the one after them fail.
+    pub fn breaks_after(&self, how: Break, well: usize) {
+        self.broken.set(Some((how, well, 1)));
     }
 
     /// Ends a failure early.
@@ -74,8 +80,12 @@ impl SqliteDatabase {
     }
 
     fn takes_failure(&self) -> Option<Break> {
-        let (how, times) = self.broken.get()?;
-        self.broken.set((times > 1).then(|| (how, times - 1)));
+        let (how, well, times) = self.broken.get()?;
+        if well > 0 {
+            self.broken.set(Some((how, well - 1, times)));
+            return None;
+        }
+        self.broken.set((times > 1).then(|| (how, 0, times - 1)));
         Some(how)
     }
 }

@@ -1,10 +1,13 @@
-//! What the tests stand on: executors for the store's two seams, and a way to run futures.
+//! What the tests stand on: executors for the store's two seams, a way to run futures, and a
+//! world with people who make requests.
 
 pub mod blobs;
 pub mod database;
+pub mod world;
 
 pub use blobs::MapBlobs;
-pub use database::{Break, SqliteDatabase};
+pub use database::SqliteDatabase;
+pub use world::{Operator, World};
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,0 +1,107 @@
+//! Which copies of configuration follow a write. Keys have none: they are read from the ledger at
+//! each call.
+
+use serde_json::Value;
+
+use super::resource::{Record, Resource};
+use super::{Place, number};
+use crate::app::memory::Wanted;
+use crate::app::ports::ConfigurationCopies;
+use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
+
+/// For each object of a draft, whether it takes the default-flag from another one.
+pub(super) fn claimed_defaults(resource: &Resource, records: &[Record]) -> Vec<bool> {
+    let flag = resource.default_flag().map(|(field, _)| field.name);
+    records.iter().map(|record| flag.is_some_and(|flag| is_set(record, flag))).collect()
+}
+
+/// After a creation: what contains the new objects has changed, the objects themselves are new.
+pub(super) async fn follow_creation(
+    stores: &impl ConfigurationCopies,
+    place: Place<'_>,
+    claims: &[bool],
+    records: &[Record],
+    now: Timestamp,
+) {
+    let (mut changed, mut appeared) = (Vec::new(), Vec::new());
+    for (index, record) in records.iter().enumerate() {
+        let Some(namespace) = namespace_of(place, record) else { continue };
+        // Nothing lists an affiliate who is not blocked.
+        if place.resource.name == "affiliates" && is_active(record) {
+            continue;
+        }
+        let claims_default = claims.get(index).copied().unwrap_or_default();
+        for wanted in copies_of(place.resource, record, &namespace) {
+            let is_new = match wanted {
+                Wanted::Link(..) => true,
+                Wanted::DefaultLink(..) => !claims_default,
+                // A landing page or token is part of its owner's copy.
+                _ => place.resource.name == "campaigns" || place.resource.name == "advertisers",
+            };
+            if is_new { appeared.push(wanted) } else { changed.push(wanted) }
+        }
+    }
+    stores.appeared(&appeared);
+    changed.dedup();
+    if !changed.is_empty() {
+        stores.changed(&changed, now).await;
+    }
+}
+
+/// After a change or removal.
+pub(super) async fn follow_change(
+    stores: &impl ConfigurationCopies,
+    place: Place<'_>,
+    record: &Record,
+    now: Timestamp,
+) {
+    let Some(namespace) = namespace_of(place, record) else { return };
+    let changed = copies_of(place.resource, record, &namespace);
+    if !changed.is_empty() {
+        stores.changed(&changed, now).await;
+    }
+}
+
+/// The namespace of an object; where the root key named none, the object is one.
+fn namespace_of(place: Place<'_>, record: &Record) -> Option<Namespace> {
+    match place.namespace {
+        Some(namespace) => Some(namespace.clone()),
+        None => record.get("name").and_then(Value::as_str).and_then(Namespace::parse),
+    }
+}
+
+/// The copies that hold something of an object.
+fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec<Wanted> {
+    let id = |field: &str| number(record, field).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default();
+    let name = || namespace.clone();
+    match resource.name {
+        "namespaces" => vec![Wanted::Namespace(name())],
+        "hosts" => vec![Wanted::Host(text("hostname").to_owned())],
+        "advertisers" => vec![Wanted::Advertiser(name(), id("id"))],
+        "campaigns" => vec![Wanted::Campaign(name(), id("id"))],
+        "landing-pages" => vec![Wanted::Campaign(name(), id("campaign_id"))],
+        // A namespace's copy lists the affiliates who are blocked.
+        "affiliates" => vec![Wanted::Namespace(name())],
+        "links" if is_set(record, "is_default") => vec![
+            Wanted::Link(name(), id("id")),
+            Wanted::DefaultLink(name(), id("campaign_id"), id("affiliate_id")),
+        ],
+        "links" => vec![Wanted::Link(name(), id("id"))],
+        "tokens" => vec![match text("level") {
+            "advertiser" => Wanted::Advertiser(name(), id("level_id")),
+            "campaign" => Wanted::Campaign(name(), id("level_id")),
+            _ => Wanted::Namespace(name()),
+        }],
+        _ => vec![],
+    }
+}
+
+fn is_set(record: &Record, flag: &str) -> bool {
+    number(record, flag) == Some(1)
+}
+
+fn is_active(record: &Record) -> bool {
+    record.get("state").and_then(Value::as_str) == Some("active")
+}

@@ -1,0 +1,254 @@
+//! The catalogue: what operators set up, from namespaces to tokens. One engine for all resources,
+//! driven by their tables of fields ([`resources`]).
+//!
+//! Not here: how values are read from JSON (`http/api/`), how rows are written (`store/catalog/`).
+
+mod copies;
+pub mod resource;
+pub mod resources;
+pub mod secrets;
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use super::access::{Access, hash_of, to_hex};
+use super::ports::{ConfigurationCopies, Unavailable};
+use super::settings::Moment;
+use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
+use resource::{Record, Removal, Resource};
+
+/// Which object, within which namespace; no namespace means all of them (root, `/namespaces`).
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The resource.
+    pub resource: &'static Resource,
+    /// The namespace that rows are confined to.
+    pub namespace: Option<&'a Namespace>,
+}
+
+/// What a list shall hold.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Fields and the values, as stored, that they must equal.
+    pub filters: Vec<(&'static str, Value)>,
+    /// The key of the last object of the page before.
+    pub after: Option<Value>,
+    /// The most objects.
+    pub limit: u32,
+}
+
+/// Objects to create, all of one resource.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Where.
+    pub place: Place<'a>,
+    /// The objects, validated.
+    pub records: Vec<Record>,
+    /// Now.
+    pub created_at: Timestamp,
+    /// A random name of this attempt.
+    pub attempt: &'a str,
+    /// What makes a repetition harmless, if the caller wants that.
+    pub idempotency: Option<&'a Idempotency>,
+}
+
+/// The caller's name for a request.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// A hash of everything that must be the same when it is repeated.
+    pub fingerprint: String,
+}
+
+/// What a draft became.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// The objects, by this attempt or by an earlier one of the same name.
+    Objects {
+        /// As stored.
+        records: Vec<Record>,
+        /// The attempt that created them.
+        attempt: String,
+    },
+    /// The name was used for another request.
+    NameReused,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteFault {
+    /// The store did not answer.
+    Unavailable,
+    /// Another object has this value already; the column.
+    Taken(String),
+    /// What the value refers to does not exist, or has no room for more; the column.
+    Missing(String),
+    /// Another rule of the schema.
+    Refused,
+}
+
+/// Where the catalogue is kept.
+pub trait Catalog {
+    /// The objects after a key, in the order of keys.
+    fn list(
+        &self,
+        place: Place<'_>,
+        selection: &Selection,
+    ) -> impl Future<Output = Result<Vec<Record>, Unavailable>>;
+
+    /// One object by its key.
+    fn find(
+        &self,
+        place: Place<'_>,
+        key: &Value,
+    ) -> impl Future<Output = Result<Option<Record>, Unavailable>>;
+
+    /// Creates all objects or none. With a name, at most one attempt of that name creates
+    /// anything, for ever, and the others get what that one created.
+    fn create(&self, draft: &Draft<'_>) -> impl Future<Output = Result<Created, WriteFault>>;
+
+    /// Sets columns of one object and gives it as it is then; `None` if there is none. May be
+    /// repeated.
+    fn change(
+        &self,
+        place: Place<'_>,
+        key: &Value,
+        changes: &Record,
+    ) -> impl Future<Output = Result<Option<Record>, WriteFault>>;
+
+    /// Deletes or revokes an object, and gives it as it was. May be repeated.
+    fn remove(
+        &self,
+        place: Place<'_>,
+        key: &Value,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Record>, WriteFault>>;
+}
+
+/// What validation may have to know besides the body.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The object that is to be changed.
+    pub current: Option<Record>,
+    /// The campaign that the object belongs to.
+    pub campaign: Option<Record>,
+}
+
+/// Why a use case stopped. `E` is the caller's own fault list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stopped<E> {
+    /// The body is invalid.
+    Invalid(E),
+    /// No such object in this namespace.
+    NotFound,
+    /// The `Idempotency-Key` was used for another request.
+    NameReused,
+    /// Nothing was written.
+    Write(WriteFault),
+}
+
+impl<E> From<WriteFault> for Stopped<E> {
+    fn from(fault: WriteFault) -> Self {
+        Self::Write(fault)
+    }
+}
+
+impl<E> From<Unavailable> for Stopped<E> {
+    fn from(_: Unavailable) -> Self {
+        Self::Write(WriteFault::Unavailable)
+    }
+}
+
+/// Creates objects: validated records from `read`, which gets the campaign that `campaign_id`
+/// names. Secrets come back in plain in column `plain`, this once.
+///
+/// # Errors
+/// [`Stopped`]; then nothing was created.
+pub async fn create<E>(
+    stores: &(impl Catalog + ConfigurationCopies),
+    access: &Access,
+    moment: &Moment<'_>,
+    place: Place<'_>,
+    campaign_id: Option<u64>,
+    idempotency: Option<&Idempotency>,
+    read: impl FnOnce(&Facts) -> Result<Vec<Record>, E>,
+) -> Result<Vec<Record>, Stopped<E>> {
+    let facts = Facts { current: None, campaign: campaign(stores, place, campaign_id).await? };
+    let mut records = read(&facts).map_err(Stopped::Invalid)?;
+
+    let attempt = to_hex(&(moment.random)());
+    let draft_claims = copies::claimed_defaults(place.resource, &records);
+    let supplied = secrets::seal(place.resource, &mut records, access, &attempt);
+    let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };
+    let Created::Objects { mut records, attempt } = stores.create(&draft).await? else {
+        return Err(Stopped::NameReused);
+    };
+    secrets::reveal(place.resource, &mut records, access, &attempt, supplied);
+
+    copies::follow_creation(stores, place, &draft_claims, &records, moment.now).await;
+    Ok(records)
+}
+
+/// Changes an object: `read` gets it as it is and gives the columns to set.
+///
+/// # Errors
+/// [`Stopped`]; then nothing was changed.
+pub async fn change<E>(
+    stores: &(impl Catalog + ConfigurationCopies),
+    moment: &Moment<'_>,
+    place: Place<'_>,
+    key: &Value,
+    read: impl FnOnce(&Facts) -> Result<Record, E>,
+) -> Result<Record, Stopped<E>> {
+    let current = stores.find(place, key).await?.ok_or(Stopped::NotFound)?;
+    let campaign_id = number(&current, "campaign_id");
+    let facts =
+        Facts { campaign: campaign(stores, place, campaign_id).await?, current: Some(current) };
+    let changes = read(&facts).map_err(Stopped::Invalid)?;
+    let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
+    copies::follow_change(stores, place, &record, moment.now).await;
+    Ok(record)
+}
+
+/// Deletes or revokes an object.
+///
+/// # Errors
+/// [`Stopped::NotFound`], or the store's fault.
+pub async fn remove(
+    stores: &(impl Catalog + ConfigurationCopies),
+    moment: &Moment<'_>,
+    place: Place<'_>,
+    key: &Value,
+) -> Result<(), Stopped<()>> {
+    debug_assert!(place.resource.removal != Removal::Refused, "the route table lets none pass");
+    let record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
+    copies::follow_change(stores, place, &record, moment.now).await;
+    Ok(())
+}
+
+/// The campaign of a landing page, which decides what addresses it may have.
+async fn campaign(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    id: Option<u64>,
+) -> Result<Option<Record>, Unavailable> {
+    match id {
+        Some(id) if place.resource.name == resources::LANDING_PAGES.name => {
+            let campaigns = Place { resource: &resources::CAMPAIGNS, ..place };
+            stores.find(campaigns, &id.into()).await
+        }
+        _ => Ok(None),
+    }
+}
+
+fn number(record: &Record, field: &str) -> Option<u64> {
+    record.get(field).and_then(Value::as_u64)
+}
+
+/// A secret's stored form.
+fn sealed(secret: &str) -> Value {
+    Value::String(hash_of(secret))
+}

@@ -1,0 +1,177 @@
+//! The resources that operators manage. A new field is a line here and a column in a migration.
+
+use super::resource::{Entry, Field, Item, Kind, Removal, Resource};
+
+const ID: Field = Field::shown("id", Kind::Count(1, i64::MAX));
+const CREATED_AT: Field = Field::shown("created_at", Kind::Time);
+const REVOKED_AT: Field = Field::shown("revoked_at", Kind::Time);
+const NAME: Field = Field::required("name", Kind::Name);
+const MONEY_TYPE: Kind = Kind::Choice(&["cpa", "cpl", "fixed", "cps", "revshare"]);
+const LIVE: Kind = Kind::Choice(&["active", "archived"]);
+
+/// One customer of the installation; only the root key creates them.
+pub static NAMESPACES: Resource = Resource {
+    key: "name",
+    scope: "name",
+    ..Resource::numbered(
+        "namespaces",
+        "namespace",
+        &[
+            Field::required("name", Kind::NamespaceName).once(),
+            Field::text("postback_ref_id", Kind::Choice(&["link", "affiliate"]), "link"),
+            Field::number("is_pixels_enabled", Kind::Flag, 0),
+            Field::nullable("traffic_back_url", Kind::TrafficBack),
+            Field::text("time_zone", Kind::TimeZone, "UTC"),
+            Field::text("collect_origins", Kind::List(Item::Origin), "[]"),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// Custom domains.
+pub static HOSTS: Resource = Resource {
+    key: "hostname",
+    removal: Removal::Deleted,
+    ..Resource::numbered(
+        "hosts",
+        "host",
+        &[Field::required("hostname", Kind::Hostname).once(), CREATED_AT],
+    )
+};
+
+/// Keys of the API.
+pub static KEYS: Resource = Resource {
+    removal: Removal::Revoked,
+    ..Resource::numbered(
+        "keys",
+        "key",
+        &[
+            ID,
+            NAME,
+            Field::required("scopes", Kind::List(Item::Scope)),
+            Field::nullable("key", Kind::Secret("bt_")).once(),
+            CREATED_AT,
+            REVOKED_AT,
+        ],
+    )
+};
+
+/// Owners of campaigns.
+pub static ADVERTISERS: Resource =
+    Resource::numbered("advertisers", "advertiser", &[ID, NAME, CREATED_AT]);
+
+/// What is promoted, and by which rules.
+pub static CAMPAIGNS: Resource = Resource::numbered(
+    "campaigns",
+    "campaign",
+    &[
+        ID,
+        NAME,
+        Field::required("advertiser_id", Kind::Reference("advertisers")).once().filter(),
+        Field::text("state", Kind::Choice(&["active", "paused", "archived"]), "active").filter(),
+        // Before the amounts, which are read in it.
+        Field::required("currency", Kind::Currency).once(),
+        Field::number("window_days", Kind::Count(1, 400), 30),
+        Field::text("conversions_per_click", Kind::Choice(&["one", "per_order"]), "one"),
+        Field::text("default_status", Kind::Choice(&["approved", "pending", "hold"]), "approved"),
+        Field::text("revenue_type", MONEY_TYPE, "fixed"),
+        Field::number("revenue_fixed", Kind::Money, 0),
+        Field::number("revenue_percent", Kind::Percent, 0),
+        Field::text("payout_type", MONEY_TYPE, "fixed"),
+        Field::number("payout_fixed", Kind::Money, 0),
+        Field::number("payout_percent", Kind::Percent, 0),
+        Field::required("authentication", Kind::Choice(&["none", "token"])),
+        Field::text("ip_allow", Kind::List(Item::Network), "[]"),
+        Field::text("ip_deny", Kind::List(Item::Network), "[]"),
+        Field::number("is_amount_trusted", Kind::Flag, 0),
+        Field::number("is_explicit_money_allowed", Kind::Flag, 0),
+        Field::number("is_pixel_allowed", Kind::Flag, 0),
+        Field::number("is_conflict_updated", Kind::Flag, 0),
+        Field::text("required_parameters", Kind::List(Item::PostbackParameter), "[]"),
+        Field::text("click_id_parameter", Kind::ParameterName, "click_id"),
+        Field::text("deep_link_hosts", Kind::List(Item::HostPattern), "[]"),
+        Field::text("deep_link_parameters", Kind::Map(Entry::DeepLinkParameter), "{}"),
+        Field::text("app_schemes", Kind::List(Item::AppScheme), "[]"),
+        Field::nullable("traffic_back_url", Kind::TrafficBack),
+        Field::text("site_events", Kind::Map(Entry::SiteEvent), "{}"),
+        CREATED_AT,
+    ],
+);
+
+/// Destinations of campaigns.
+pub static LANDING_PAGES: Resource = Resource::numbered(
+    "landing-pages",
+    "landing page",
+    &[
+        ID,
+        Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+        NAME,
+        Field::required("url", Kind::LandingPage),
+        Field::nullable("is_default", Kind::Default(&["campaign_id"])),
+        Field::text("state", LIVE, "active").filter(),
+        CREATED_AT,
+    ],
+);
+
+/// Who is credited and paid.
+pub static AFFILIATES: Resource = Resource::numbered(
+    "affiliates",
+    "affiliate",
+    &[
+        ID,
+        NAME,
+        Field::nullable("custom_id", Kind::Code).filter(),
+        Field::text("state", Kind::Choice(&["active", "blocked"]), "active").filter(),
+        CREATED_AT,
+    ],
+);
+
+/// An affiliate's way into a campaign; its id is `ref_id`.
+pub static LINKS: Resource = Resource {
+    most_at_once: 5_000,
+    ..Resource::numbered(
+        "links",
+        "link",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::required("affiliate_id", Kind::Reference("affiliates")).once().filter(),
+            Field::nullable("is_default", Kind::Default(&["campaign_id", "affiliate_id"])),
+            Field::text("state", LIVE, "active").filter(),
+            Field::nullable("name", Kind::Name),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// With which postbacks prove themselves.
+pub static TOKENS: Resource = Resource {
+    removal: Removal::Revoked,
+    ..Resource::numbered(
+        "tokens",
+        "token",
+        &[
+            ID,
+            Field::required("level", Kind::Choice(&["namespace", "advertiser", "campaign"]))
+                .once()
+                .filter(),
+            Field::nullable("level_id", Kind::TokenOwner).once().filter(),
+            Field::nullable("token", Kind::Secret("btp_")).once(),
+            CREATED_AT,
+            REVOKED_AT,
+        ],
+    )
+};
+
+/// Every resource that is managed.
+pub static ALL: [&Resource; 9] = [
+    &NAMESPACES,
+    &HOSTS,
+    &KEYS,
+    &ADVERTISERS,
+    &CAMPAIGNS,
+    &LANDING_PAGES,
+    &AFFILIATES,
+    &LINKS,
+    &TOKENS,
+];

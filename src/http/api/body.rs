@@ -1,0 +1,66 @@
+//! What a call brings: its key, its body as JSON, its name.
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::problem;
+use crate::app::access::to_hex;
+use crate::app::catalog::Idempotency;
+use crate::http::request::Request;
+use crate::http::response::Response;
+
+/// The longest body in bytes, as everywhere (wire.md 2).
+const MAX_BODY: usize = 64 * 1024;
+
+/// The longest body where many links come at once: 5,000 of them at about 400 bytes.
+const MAX_LINKS_BODY: usize = 2 * 1024 * 1024;
+
+/// The longest `Idempotency-Key`.
+const MAX_IDEMPOTENCY_KEY: usize = 200;
+
+/// The longest body that is accepted under a path, in bytes.
+pub fn limit(path: &str) -> usize {
+    if path == "/api/v1/links" { MAX_LINKS_BODY } else { MAX_BODY }
+}
+
+/// The key of an `Authorization` header; empty if it holds none.
+pub(super) fn bearer(authorization: &str) -> &str {
+    match authorization.trim().split_once(' ') {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+        _ => "",
+    }
+}
+
+/// The body as a JSON object.
+pub(super) fn object(request: &Request<'_>) -> Result<Map<String, Value>, Response> {
+    if request.body.len() > limit(request.path) {
+        return Err(problem::too_large(limit(request.path)));
+    }
+    let essence = request.headers.content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") && !essence.ends_with("+json") {
+        return Err(problem::unsupported_media_type());
+    }
+    match serde_json::from_slice(request.body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(problem::invalid_json("The body has to be a JSON object.")),
+        Err(error) => Err(problem::invalid_json(&format!("The body is not JSON: {error}."))),
+    }
+}
+
+/// The caller's name for the request, with a fingerprint of what it asks for.
+pub(super) fn idempotency(
+    request: &Request<'_>,
+    body: &Map<String, Value>,
+) -> Result<Option<Idempotency>, Response> {
+    let key = request.headers.idempotency_key;
+    if key.is_empty() {
+        return Ok(None);
+    }
+    if key.len() > MAX_IDEMPOTENCY_KEY || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(problem::invalid_idempotency_key(MAX_IDEMPOTENCY_KEY));
+    }
+    // Maps are sorted by name, so that equal objects are written equally.
+    let body = Value::Object(body.clone()).to_string();
+    let digest = Sha256::digest(format!("POST {}\n{body}", request.path).as_bytes());
+    Ok(Some(Idempotency { key: key.to_owned(), fingerprint: to_hex(&digest) }))
+}

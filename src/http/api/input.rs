@@ -1,0 +1,150 @@
+//! Bodies to validated records: parsed once, at the door, with all faults at once.
+
+use serde_json::{Map, Value};
+
+use super::problem::{self, FieldFault};
+use super::{rules, value};
+use crate::app::access::Access;
+use crate::app::catalog::Facts;
+use crate::app::catalog::resource::{Absent, Field, Record, Resource, Writable};
+
+/// What reading a body may depend on.
+pub(super) struct Reading<'a> {
+    /// Development allows http addresses.
+    pub(super) call_is_development: bool,
+    /// What is stored already.
+    pub(super) facts: &'a Facts,
+}
+
+/// An object to create.
+pub(super) fn creation(
+    resource: &Resource,
+    body: &Map<String, Value>,
+    reading: &Reading<'_>,
+    access: &Access,
+) -> Result<Record, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let record = read(resource, body, reading, true, &mut faults);
+    faults.extend(rules::of_creation(resource, &record, reading.facts));
+    faults.extend(rules::of_scopes(resource, &record, access));
+    if faults.is_empty() { Ok(record) } else { Err(faults) }
+}
+
+/// The columns to change of an object.
+pub(super) fn change(
+    resource: &Resource,
+    body: &Map<String, Value>,
+    reading: &Reading<'_>,
+    access: &Access,
+) -> Result<Record, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let record = read(resource, body, reading, false, &mut faults);
+    faults.extend(rules::of_change(resource, &record, reading.facts));
+    faults.extend(rules::of_scopes(resource, &record, access));
+    if faults.is_empty() { Ok(record) } else { Err(faults) }
+}
+
+/// The bodies of a list of objects; `rest` is what was sent beside it.
+pub(super) fn objects(
+    resource: &Resource,
+    list: Value,
+    rest: &Map<String, Value>,
+) -> Result<Vec<Map<String, Value>>, Vec<FieldFault>> {
+    let most = resource.most_at_once;
+    let mut faults: Vec<FieldFault> =
+        rest.keys().map(|name| problem::field(name, value::unknown_field(resource))).collect();
+    let list = match list {
+        Value::Array(list) if (1..=most).contains(&list.len()) => list,
+        _ => {
+            let message = format!("Send a list of 1 to {most} objects.");
+            faults.push(problem::field(resource.name, ("invalid", message)));
+            return Err(faults);
+        }
+    };
+    let mut bodies = Vec::with_capacity(list.len());
+    for (index, item) in list.into_iter().enumerate() {
+        if let Value::Object(body) = item {
+            bodies.push(body);
+        } else {
+            let fault = ("invalid", "This has to be a JSON object.".to_owned());
+            faults.push(problem::field(&format!("{}[{index}]", resource.name), fault));
+        }
+    }
+    if faults.is_empty() { Ok(bodies) } else { Err(faults) }
+}
+
+/// Several objects to create, all of them or none.
+pub(super) fn many(
+    resource: &Resource,
+    bodies: &[Map<String, Value>],
+    reading: &Reading<'_>,
+) -> Result<Vec<Record>, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut records = Vec::with_capacity(bodies.len());
+    for (index, body) in bodies.iter().enumerate() {
+        let mut own = Vec::new();
+        let record = read(resource, body, reading, true, &mut own);
+        own.extend(rules::of_creation(resource, &record, reading.facts));
+        let of_list =
+            |(field, code, message)| (format!("{}[{index}].{field}", resource.name), code, message);
+        faults.extend(own.into_iter().map(of_list));
+        records.push(record);
+    }
+    faults.extend(rules::one_default_each(resource, &mut records));
+    if faults.is_empty() { Ok(records) } else { Err(faults) }
+}
+
+fn read(
+    resource: &Resource,
+    body: &Map<String, Value>,
+    reading: &Reading<'_>,
+    is_creation: bool,
+    faults: &mut Vec<FieldFault>,
+) -> Record {
+    for name in body.keys().filter(|name| resource.field(name).is_none()) {
+        faults.push(problem::field(name, value::unknown_field(resource)));
+    }
+    let mut record = Record::new();
+    for field in resource.fields {
+        let result = match (body.get(field.name), field.writable) {
+            (Some(_), Writable::Never) => Err(("read_only", "Backtrail writes this field.".into())),
+            (Some(_), Writable::Once) if !is_creation => {
+                Err(("create_only", "This cannot be changed after creation.".into()))
+            }
+            (Some(sent), _) => sent_value(field, sent, reading, &record).map(Some),
+            (None, Writable::Never) => Ok(None),
+            (None, _) if !is_creation => Ok(None),
+            (None, _) => default_of(field).map(Some),
+        };
+        match result {
+            Ok(Some(stored)) => {
+                record.insert(field.name.to_owned(), stored);
+            }
+            Ok(None) => {}
+            Err(fault) => faults.push(problem::field(field.name, fault)),
+        }
+    }
+    record
+}
+
+fn sent_value(
+    field: &Field,
+    sent: &Value,
+    reading: &Reading<'_>,
+    before: &Record,
+) -> Result<Value, value::Fault> {
+    match (sent, field.absent) {
+        (Value::Null, Absent::Null) => Ok(Value::Null),
+        (Value::Null, _) => Err(("invalid", "This cannot be null.".into())),
+        _ => value::read(field.kind, sent, reading, before),
+    }
+}
+
+fn default_of(field: &Field) -> Result<Value, value::Fault> {
+    match field.absent {
+        Absent::Refused => Err(("required", "This field is missing.".into())),
+        Absent::Null => Ok(Value::Null),
+        Absent::Text(text) => Ok(text.into()),
+        Absent::Number(number) => Ok(number.into()),
+    }
+}

@@ -1,0 +1,152 @@
+//! The API for operators' programs (wire.md 10): everything below `/api/`.
+//!
+//! Here live the routes, the door (key, namespace, scope) and the problems it answers with;
+//! [`objects`] serves what is managed.
+
+mod body;
+mod input;
+mod objects;
+mod paging;
+mod problem;
+mod render;
+mod rules;
+mod value;
+
+use super::request::{Method, Request};
+use super::response::{Body, Response};
+use crate::app::access::{self, Access, Doorkeeper, Scope};
+use crate::app::catalog::resource::{Removal, Resource};
+use crate::app::catalog::resources::{self, NAMESPACES};
+use crate::app::catalog::{Catalog, Place};
+use crate::app::ports::ConfigurationCopies;
+use crate::app::settings::{Moment, Settings};
+
+pub use body::limit as body_limit;
+
+/// What the API needs of the stores.
+pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies {}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies> Stores for S {}
+
+/// One call of the API, let in.
+struct Call<'a, S> {
+    stores: &'a S,
+    settings: &'a Settings,
+    moment: &'a Moment<'a>,
+    request: &'a Request<'a>,
+    access: Access,
+}
+
+/// What an address below `/api/v1/` names.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    All(&'static Resource),
+    One(&'static Resource, &'a str),
+    Judgement(&'a str),
+}
+
+/// Answers any request whose path begins with `/api/`.
+///
+/// 1. Who is it: 401, or 404 if host, header and key disagree about the namespace.
+/// 2. What is addressed: 404; and how: 405.
+/// 3. May it: 403; and is a namespace named: 400.
+/// 4. The call itself.
+pub async fn respond(
+    stores: &impl Stores,
+    settings: &Settings,
+    moment: &Moment<'_>,
+    request: &Request<'_>,
+) -> Response {
+    let response =
+        answer(stores, settings, moment, request).await.unwrap_or_else(|problem| problem);
+    match request.method {
+        Method::Head => Response { body: Body::Empty, ..response },
+        _ => response,
+    }
+}
+
+async fn answer(
+    stores: &impl Stores,
+    settings: &Settings,
+    moment: &Moment<'_>,
+    request: &Request<'_>,
+) -> Result<Response, Response> {
+    // 1
+    let presented = body::bearer(request.headers.authorization);
+    let host = request.bare_host();
+    let access = access::admit(stores, settings, presented, &host, request.headers.namespace)
+        .await
+        .map_err(problem::not_admitted)?;
+
+    // 2
+    let target = target(request.path).ok_or_else(problem::no_such_address)?;
+    let method = if request.method == Method::Head { Method::Get } else { request.method };
+    let allowed = methods(target);
+    if !allowed.iter().any(|(m, _)| *m == method) {
+        let names: Vec<&str> = allowed.iter().map(|(_, name)| *name).collect();
+        return Err(problem::method_not_allowed(&names.join(", ")));
+    }
+
+    // 3
+    let scope = if method == Method::Get { Scope::Read } else { Scope::Write };
+    if !access.may(scope) {
+        return Err(problem::missing_scope(scope));
+    }
+    let of_namespaces =
+        matches!(target, Target::All(r) | Target::One(r, _) if r.name == NAMESPACES.name);
+    if of_namespaces && method == Method::Post && !access.is_root() {
+        return Err(problem::root_only());
+    }
+    if !of_namespaces && access.namespace.is_none() {
+        return Err(problem::namespace_required());
+    }
+
+    // 4
+    let call = Call { stores, settings, moment, request, access };
+    match (target, method) {
+        (Target::All(resource), Method::Get) => objects::list(&call, resource).await,
+        (Target::All(resource), _) => objects::create(&call, resource).await,
+        (Target::One(resource, key), Method::Get) => objects::show(&call, resource, key).await,
+        (Target::One(resource, key), Method::Patch) => objects::change(&call, resource, key).await,
+        (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
+        (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
+    }
+}
+
+fn target(path: &str) -> Option<Target<'_>> {
+    let rest = path.strip_prefix("/api/v1/")?;
+    let resource = |name: &str| resources::ALL.into_iter().find(|r| r.name == name);
+    let mut segments = rest.split('/');
+    match (segments.next()?, segments.next(), segments.next(), segments.next()) {
+        (name, None, ..) => resource(name).map(Target::All),
+        ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        (name, Some(key), None, _) => resource(name).map(|r| Target::One(r, key)),
+        _ => None,
+    }
+}
+
+fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
+    const GET: (Method, &str) = (Method::Get, "GET");
+    const POST: (Method, &str) = (Method::Post, "POST");
+    const PATCH: (Method, &str) = (Method::Patch, "PATCH");
+    const DELETE: (Method, &str) = (Method::Delete, "DELETE");
+    match target {
+        Target::All(_) => &[GET, POST],
+        Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
+        Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
+        Target::One(..) => &[GET, PATCH, DELETE],
+        Target::Judgement(_) => &[POST],
+    }
+}
+
+impl<S> Call<'_, S> {
+    /// The rows that the caller may reach: its namespace's, or with the root key every namespace.
+    fn place(&self, resource: &'static Resource) -> Place<'_> {
+        let is_every = resource.name == NAMESPACES.name && self.access.is_root();
+        Place { resource, namespace: self.access.namespace.as_ref().filter(|_| !is_every) }
+    }
+}
+
+/// `POST /inbox/{id}/judge`. Nothing is judged again until judging exists.
+async fn judge_again<S>(_call: &Call<'_, S>, _request_id: &str) -> Result<Response, Response> {
+    Err(problem::not_found("postback"))
+}

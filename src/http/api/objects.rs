@@ -1,0 +1,128 @@
+//! List, show, create, change and remove: the same five for every resource that is managed.
+
+use serde_json::{Map, Value, json};
+
+use super::problem::{self, FieldFault};
+use super::{Call, Stores, body, input, paging, render};
+use crate::app::catalog::resource::Resource;
+use crate::app::catalog::{self, Stopped};
+use crate::http::response::Response;
+
+type Answer = Result<Response, Response>;
+
+/// `GET /{resource}`.
+pub(super) async fn list<S: Stores>(call: &Call<'_, S>, resource: &'static Resource) -> Answer {
+    let (selection, limit) = paging::selection(call.request, resource)?;
+    let found = call.stores.list(call.place(resource), &selection).await;
+    let mut records = found.map_err(|_| problem::storage_unavailable())?;
+    // One more than asked for was read, to know whether there are more.
+    let has_more = records.len() > limit;
+    records.truncate(limit);
+    let last = records.last().and_then(|record| record.get(resource.key));
+    let cursor = last.filter(|_| has_more).map(paging::cursor);
+    let data: Vec<Value> = records.iter().map(|record| shown(call, resource, record)).collect();
+    Ok(Response::json(200, &json!({ "data": data, "next_cursor": cursor })))
+}
+
+/// `GET /{resource}/{key}`.
+pub(super) async fn show<S: Stores>(
+    call: &Call<'_, S>,
+    resource: &'static Resource,
+    key: &str,
+) -> Answer {
+    let key = key_of(resource, key)?;
+    let found = call.stores.find(call.place(resource), &key).await;
+    let record = found.map_err(|_| problem::storage_unavailable())?;
+    let record = record.ok_or_else(|| problem::not_found(resource.singular))?;
+    Ok(Response::json(200, &shown(call, resource, &record)))
+}
+
+/// `POST /{resource}`, with one object or, where that is allowed, a list of them.
+pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Resource) -> Answer {
+    let mut body = body::object(call.request)?;
+    let idempotency = body::idempotency(call.request, &body)?;
+    let campaign_id = body.get("campaign_id").and_then(Value::as_u64);
+    let many = match body.remove(resource.name) {
+        Some(list) if resource.most_at_once > 1 => {
+            Some(input::objects(resource, list, &body).map_err(problem::invalid_fields)?)
+        }
+        Some(other) => {
+            body.insert(resource.name.to_owned(), other);
+            None
+        }
+        None => None,
+    };
+    let is_many = many.is_some();
+    let read = |facts: &catalog::Facts| -> Result<Vec<Map<String, Value>>, Vec<FieldFault>> {
+        let reading = input::Reading { call_is_development: call.settings.is_development, facts };
+        match &many {
+            Some(bodies) => input::many(resource, bodies, &reading),
+            None => input::creation(resource, &body, &reading, &call.access).map(|one| vec![one]),
+        }
+    };
+    let records = catalog::create(
+        call.stores,
+        &call.access,
+        call.moment,
+        call.place(resource),
+        campaign_id,
+        idempotency.as_ref(),
+        read,
+    )
+    .await
+    .map_err(|stopped| problem::stopped(resource, stopped))?;
+
+    let mut data: Vec<Value> = records.iter().map(|record| shown(call, resource, record)).collect();
+    let answer = if is_many { json!({ "data": data }) } else { data.pop().unwrap_or(Value::Null) };
+    Ok(Response::json(201, &answer))
+}
+
+/// `PATCH /{resource}/{key}`.
+pub(super) async fn change<S: Stores>(
+    call: &Call<'_, S>,
+    resource: &'static Resource,
+    key: &str,
+) -> Answer {
+    let key = key_of(resource, key)?;
+    let body = body::object(call.request)?;
+    let record = catalog::change(call.stores, call.moment, call.place(resource), &key, |facts| {
+        let reading = input::Reading { call_is_development: call.settings.is_development, facts };
+        input::change(resource, &body, &reading, &call.access)
+    })
+    .await
+    .map_err(|stopped| problem::stopped(resource, stopped))?;
+    Ok(Response::json(200, &shown(call, resource, &record)))
+}
+
+/// `DELETE /{resource}/{key}`.
+pub(super) async fn remove<S: Stores>(
+    call: &Call<'_, S>,
+    resource: &'static Resource,
+    key: &str,
+) -> Answer {
+    let key = key_of(resource, key)?;
+    match catalog::remove(call.stores, call.moment, call.place(resource), &key).await {
+        Ok(()) => Ok(Response::empty(204)),
+        Err(Stopped::NotFound) => Err(problem::not_found(resource.singular)),
+        Err(_) => Err(problem::storage_unavailable()),
+    }
+}
+
+fn shown<S: Stores>(
+    call: &Call<'_, S>,
+    resource: &'static Resource,
+    record: &catalog::resource::Record,
+) -> Value {
+    render::object(resource, record, call.settings, call.access.namespace.as_ref())
+}
+
+/// The key in an address; what cannot be one is not found.
+fn key_of(resource: &Resource, text: &str) -> Result<Value, Response> {
+    let not_found = || problem::not_found(resource.singular);
+    if !resource.is_numbered() {
+        // Names have no characters that an address would have to encode.
+        return Ok(Value::String(text.to_ascii_lowercase()));
+    }
+    let id = text.parse::<u64>().ok().filter(|id| *id < 1 << 53);
+    id.map(Value::from).ok_or_else(not_found)
+}

@@ -1,0 +1,100 @@
+//! Stored objects as JSON: the fields in their order, and what follows from them.
+
+use serde_json::{Map, Value};
+
+use crate::app::catalog::resource::{Field, Kind, Record, Resource};
+use crate::app::catalog::secrets::PLAIN;
+use crate::app::settings::Settings;
+use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
+
+/// An object as callers see it.
+pub(super) fn object(
+    resource: &Resource,
+    record: &Record,
+    settings: &Settings,
+    namespace: Option<&Namespace>,
+) -> Value {
+    let mut object = Map::new();
+    for field in resource.fields {
+        match field.kind {
+            Kind::Secret(_) => {
+                if let Some(plain) = record.get(PLAIN) {
+                    object.insert(field.name.to_owned(), plain.clone());
+                }
+            }
+            _ => {
+                object.insert(field.name.to_owned(), shown(field, record));
+            }
+        }
+    }
+    let origin = namespace.map(|namespace| settings.origin_of(namespace)).unwrap_or_default();
+    if let Some((name, url)) = address(resource, record, &origin) {
+        object.insert(name.to_owned(), url.into());
+    }
+    Value::Object(object)
+}
+
+fn shown(field: &Field, record: &Record) -> Value {
+    let stored = record.get(field.name).cloned().unwrap_or(Value::Null);
+    match field.kind {
+        Kind::Flag | Kind::Default(_) => (stored.as_i64() == Some(1)).into(),
+        Kind::List(_) | Kind::Map(_) => json_text(&stored),
+        Kind::Money => {
+            let currency = record.get("currency").and_then(Value::as_str).and_then(Currency::parse);
+            let minor = stored.as_i64().unwrap_or_default();
+            currency.map_or(Value::Null, |currency| currency.format(minor).into())
+        }
+        Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
+        Kind::Time => instant(&stored),
+        // A token of the namespace itself belongs to no object.
+        Kind::TokenOwner if stored.as_i64() == Some(0) => Value::Null,
+        _ => stored,
+    }
+}
+
+/// Milliseconds as RFC 3339.
+pub(super) fn instant(stored: &Value) -> Value {
+    stored.as_u64().map(|ms| Timestamp::from_ms(ms).to_rfc3339()).into()
+}
+
+/// JSON that is stored as text.
+pub(super) fn json_text(stored: &Value) -> Value {
+    stored.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
+}
+
+fn number(stored: &Value) -> u32 {
+    stored.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+}
+
+/// The address to hand out with an object.
+fn address(resource: &Resource, record: &Record, origin: &str) -> Option<(&'static str, String)> {
+    let id = |name: &str| record.get(name).and_then(Value::as_u64).unwrap_or_default();
+    match resource.name {
+        "campaigns" => Some(("postback_url", postback_url(record, origin))),
+        "links" => {
+            let (campaign, link) = (id("campaign_id"), id("id"));
+            Some(("click_url", format!("{origin}/click?campaign_id={campaign}&ref_id={link}")))
+        }
+        _ => None,
+    }
+}
+
+/// The address that the advertiser calls, with placeholders for what only its shop knows.
+fn postback_url(campaign: &Record, origin: &str) -> String {
+    let rule = |kind: &str, percent: &str| {
+        let word = campaign.get(kind).and_then(Value::as_str).unwrap_or_default();
+        let percent = BasisPoints(campaign.get(percent).map_or(0, number));
+        MoneyType::from_word(word)
+            .is_some_and(|kind| Rule { kind, fixed_minor: 0, percent }.needs_amount())
+    };
+    let mut url = format!("{origin}/postback?click_id=CLICK_ID&order_id=ORDER_ID");
+    if rule("revenue_type", "revenue_percent") || rule("payout_type", "payout_percent") {
+        url.push_str("&amount=AMOUNT");
+    }
+    if campaign.get("authentication").and_then(Value::as_str) == Some("token") {
+        url.push_str("&token=TOKEN");
+    }
+    url
+}

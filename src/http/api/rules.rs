@@ -1,0 +1,136 @@
+//! Rules that join several fields, each a small function.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::problem::{self, FieldFault};
+use crate::app::access::{Access, Scope};
+use crate::app::catalog::Facts;
+use crate::app::catalog::resource::{Record, Resource};
+
+/// The most objects of a list that can take the default-flag from others. For each of them a copy
+/// is written again, and an invocation on a free plan makes 50 such calls.
+const MAX_CLAIMS: usize = 20;
+
+/// What a new object must fulfil besides its fields' own rules.
+pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -> Vec<FieldFault> {
+    let faults = match resource.name {
+        "landing-pages" => {
+            vec![campaign_exists(record, facts), default_is_active(record, &Record::new())]
+        }
+        "tokens" => vec![level_names_its_owner(record)],
+        _ => vec![],
+    };
+    faults.into_iter().flatten().collect()
+}
+
+/// What a change must fulfil besides its fields' own rules.
+pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) -> Vec<FieldFault> {
+    let empty = Record::new();
+    let current = facts.current.as_ref().unwrap_or(&empty);
+    let faults = match resource.name {
+        "landing-pages" => {
+            vec![default_stays(changes, current), default_is_active(changes, current)]
+        }
+        "links" => vec![default_stays(changes, current)],
+        _ => vec![],
+    };
+    faults.into_iter().flatten().collect()
+}
+
+/// Nobody hands out more than they have.
+pub(super) fn of_scopes(
+    resource: &Resource,
+    record: &Record,
+    access: &Access,
+) -> Option<FieldFault> {
+    let scopes = record.get("scopes").filter(|_| resource.name == "keys")?.as_str()?;
+    let words: Vec<String> = serde_json::from_str(scopes).ok()?;
+    let beyond =
+        words.iter().filter_map(|word| Scope::from_word(word)).find(|scope| !access.may(*scope))?;
+    let message =
+        format!("Your own key lacks the scope {}, so it cannot grant it.", beyond.as_str());
+    Some(problem::field("scopes", ("missing_scope", message)))
+}
+
+/// A landing page belongs to a campaign of this namespace.
+fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
+    record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
+    let message = "There is no object of this id in this namespace.".to_owned();
+    Some(problem::field("campaign_id", ("unknown_reference", message)))
+}
+
+/// A default is moved, not taken away: `affiliate_id` and clicks without `lp` always lead somewhere.
+fn default_stays(changes: &Record, current: &Record) -> Option<FieldFault> {
+    let is_taken = flag(changes, "is_default") == Some(false);
+    if !is_taken || flag(current, "is_default") != Some(true) {
+        return None;
+    }
+    let message = "Set is_default on another one instead; this one then loses it.".to_owned();
+    Some(problem::field("is_default", ("default_required", message)))
+}
+
+/// Clicks without `lp` go to the default page, so it cannot be archived.
+fn default_is_active(changes: &Record, current: &Record) -> Option<FieldFault> {
+    let state = changes.get("state").or_else(|| current.get("state")).and_then(Value::as_str);
+    let is_default = flag(changes, "is_default").or_else(|| flag(current, "is_default"));
+    if state != Some("archived") || is_default != Some(true) {
+        return None;
+    }
+    let message = "The default landing page has to be active; make another one the default, or \
+                   pause the campaign.";
+    Some(problem::field("state", ("default_required", message.to_owned())))
+}
+
+/// Tokens of an advertiser or campaign say which, tokens of the namespace do not.
+fn level_names_its_owner(record: &Record) -> Option<FieldFault> {
+    let level = record.get("level")?.as_str()?;
+    let is_named = record.get("level_id").is_some_and(Value::is_u64);
+    match (level, is_named) {
+        ("namespace", true) => {
+            let message = "A token of the namespace has no level_id.".to_owned();
+            Some(problem::field("level_id", ("invalid", message)))
+        }
+        ("namespace", false) | (_, true) => None,
+        (level, false) => {
+            let message = format!("Send the id of the {level} that the token is for.");
+            Some(problem::field("level_id", ("required", message)))
+        }
+    }
+}
+
+/// Among objects that are created together, at most one of the same owner is the default: the one
+/// that says so, else the first of those that leave it open.
+pub(super) fn one_default_each(resource: &Resource, records: &mut [Record]) -> Vec<FieldFault> {
+    let Some((field, owner)) = resource.default_flag() else { return vec![] };
+    let owner_of = |record: &Record| -> Vec<Option<u64>> {
+        owner.iter().map(|column| record.get(*column).and_then(Value::as_u64)).collect()
+    };
+    let mut chosen: HashMap<Vec<Option<u64>>, usize> = HashMap::new();
+    let mut faults = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        if flag(record, field.name) == Some(true)
+            && chosen.insert(owner_of(record), index).is_some()
+        {
+            let message = "Another one of this list is the default already.".to_owned();
+            let name = format!("{}[{index}].{}", resource.name, field.name);
+            faults.push(problem::field(&name, ("invalid", message)));
+        }
+    }
+    if chosen.len() > MAX_CLAIMS {
+        let message = format!("Only {MAX_CLAIMS} of a list can claim to be the default.");
+        faults.push(problem::field(resource.name, ("invalid", message)));
+    }
+    for (index, record) in records.iter_mut().enumerate() {
+        let is_open = flag(record, field.name).is_none();
+        if is_open && *chosen.entry(owner_of(record)).or_insert(index) != index {
+            record.insert(field.name.to_owned(), 0.into());
+        }
+    }
+    faults
+}
+
+fn flag(record: &Record, name: &str) -> Option<bool> {
+    record.get(name).and_then(Value::as_i64).map(|number| number == 1)
+}

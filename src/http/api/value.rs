@@ -1,0 +1,308 @@
+//! One JSON value to its stored form, by the kind of its field.
+
+use serde_json::{Map, Value};
+
+use super::input::Reading;
+use crate::app::access::Scope;
+use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::money::{BasisPoints, Currency, Decimal};
+use crate::domain::namespace::{self, Namespace};
+use crate::domain::network::Network;
+use crate::domain::template::{self, Macro};
+use crate::domain::{parameters, web_address};
+
+/// What is wrong with a value: a code, and a sentence that says what to send instead.
+pub(super) type Fault = (&'static str, String);
+
+/// The most items of a list. A campaign's whole configuration is read at once by the redirect.
+const MAX_ITEMS: usize = 200;
+/// The most entries of a map.
+const MAX_ENTRIES: usize = 50;
+/// The most characters of a name.
+const MAX_NAME: usize = 200;
+/// The most characters of a code, such as an affiliate's custom id; order ids have as many.
+const MAX_CODE: usize = 128;
+/// The fewest characters of a secret that somebody else chose.
+const MIN_SECRET: usize = 32;
+/// The most characters of a secret.
+const MAX_SECRET: usize = 200;
+/// The largest id: numbers are bound as doubles.
+const MAX_ID: u64 = (1 << 53) - 1;
+
+/// What is said about a field that does not exist.
+pub(super) fn unknown_field(resource: &Resource) -> Fault {
+    let names: Vec<&str> = resource.fields.iter().map(|field| field.name).collect();
+    let message =
+        format!("A {} has no such field; it has {}.", resource.singular, names.join(", "));
+    ("unknown_field", message)
+}
+
+/// A value of a filter in its stored form. Filters are words, codes and ids.
+pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
+    let sent = sent.ok_or_else(|| invalid("it has to be a number."))?;
+    match (kind, sent) {
+        (Kind::Choice(words), Value::String(text)) => choice(words, &text),
+        (_, sent) => Ok(sent),
+    }
+}
+
+/// A value in its stored form. `before` holds the fields that stand before it.
+pub(super) fn read(
+    kind: Kind,
+    sent: &Value,
+    reading: &Reading<'_>,
+    before: &Record,
+) -> Result<Value, Fault> {
+    match kind {
+        Kind::Flag | Kind::Default(_) => match sent {
+            Value::Bool(truth) => Ok(u8::from(*truth).into()),
+            _ => Err(invalid("Send true or false.")),
+        },
+        Kind::Count(min, max) => {
+            let count = sent.as_i64().filter(|number| (min..=max).contains(number));
+            count
+                .map(Value::from)
+                .ok_or_else(|| invalid(&format!("Send a whole number from {min} to {max}.")))
+        }
+        Kind::Reference(_) | Kind::TokenOwner => {
+            let id = sent.as_u64().filter(|id| (1..=MAX_ID).contains(id));
+            id.map(Value::from).ok_or_else(|| invalid("Send an id, a number from 1."))
+        }
+        Kind::List(item) => list(item, sent, reading),
+        Kind::Map(entry) => map(entry, sent),
+        _ => {
+            let text = sent.as_str().ok_or_else(|| invalid(wanted(kind)))?;
+            scalar(kind, text, reading, before)
+        }
+    }
+}
+
+fn wanted(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Money => "Send the amount as a string, such as \"5.00\".",
+        Kind::Percent => "Send the percentage as a string, such as \"12.5\".",
+        _ => "Send a string.",
+    }
+}
+
+fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fault> {
+    match kind {
+        Kind::Name => plain_text(text, MAX_NAME),
+        Kind::Code => plain_text(text, MAX_CODE),
+        Kind::NamespaceName => namespace_name(text),
+        Kind::Hostname => hostname(text),
+        Kind::Choice(words) => choice(words, text),
+        Kind::Currency => match Currency::parse(text) {
+            Some(currency) => Ok(currency.code().into()),
+            None => Err(invalid("Send a currency's code of ISO 4217, such as \"USD\".")),
+        },
+        Kind::Money => money(text, reading, before),
+        Kind::Percent => {
+            BasisPoints::parse_percent(text).map(|points| points.0.into()).ok_or_else(|| {
+                invalid("Send a percentage from \"0\" to \"100\" with at most two decimals.")
+            })
+        }
+        Kind::TimeZone if is_time_zone(text) => Ok(text.into()),
+        Kind::TimeZone => {
+            Err(invalid("Send the IANA name of a time zone, such as \"Europe/Paris\"."))
+        }
+        Kind::LandingPage => landing_page(text, reading),
+        Kind::TrafficBack => traffic_back(text, reading),
+        Kind::ParameterName if is_parameter_name(text) => Ok(text.into()),
+        Kind::ParameterName => Err(invalid(PARAMETER_NAME)),
+        Kind::Secret(_) => secret(text),
+        // The others are no strings, and `read` has dealt with them.
+        _ => Err(invalid(wanted(kind))),
+    }
+}
+
+fn invalid(message: &str) -> Fault {
+    ("invalid", message.to_owned())
+}
+
+fn plain_text(text: &str, most: usize) -> Result<Value, Fault> {
+    let is_plain = !text.chars().any(char::is_control);
+    if !text.trim().is_empty() && text.chars().count() <= most && is_plain {
+        return Ok(text.into());
+    }
+    Err(invalid(&format!("Send 1 to {most} characters without control characters.")))
+}
+
+fn choice(words: &[&str], text: &str) -> Result<Value, Fault> {
+    if words.contains(&text) {
+        return Ok(text.into());
+    }
+    Err(invalid(&format!("Send one of {}.", words.join(", "))))
+}
+
+fn namespace_name(text: &str) -> Result<Value, Fault> {
+    Namespace::parse(text).map(|name| name.as_str().into()).ok_or_else(|| {
+        invalid("Send 1 to 54 of a-z, 0-9 and -, beginning and ending with a letter or digit.")
+    })
+}
+
+fn hostname(text: &str) -> Result<Value, Fault> {
+    let host = namespace::bare_host(text);
+    if host.eq_ignore_ascii_case(text) && host.contains('.') && web_address::is_host_name(&host) {
+        return match namespace::of_host(&host) {
+            None => Ok(host.into()),
+            Some(_) => {
+                Err(invalid("Hosts that end in -tracking name their namespace by themselves."))
+            }
+        };
+    }
+    Err(invalid("Send a host name without scheme and port, such as \"go.shop.example\"."))
+}
+
+fn money(text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fault> {
+    let Some(amount) = Decimal::parse_amount(text) else {
+        return Err(invalid("Send an amount of digits and a point, such as \"5.00\"."));
+    };
+    // On creation the currency is a field of the same body; if it is at fault, that is told there.
+    let current = reading.facts.current.as_ref();
+    let code = before.get("currency").or_else(|| current?.get("currency"));
+    let Some(currency) = code.and_then(Value::as_str).and_then(Currency::parse) else {
+        return Ok(Value::Null);
+    };
+    match amount.to_minor(currency) {
+        Some((minor, false)) => Ok(minor.into()),
+        Some((_, true)) => {
+            let (code, digits) = (currency.code(), currency.digits());
+            Err(("too_many_digits", format!("{code} has {digits} digits after the point.")))
+        }
+        None => Err(invalid("The amount is too large.")),
+    }
+}
+
+/// Whether a text has the form of an IANA name; the runtime knows which ones exist.
+fn is_time_zone(text: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'))
+    };
+    text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(is_part)
+}
+
+fn landing_page(text: &str, reading: &Reading<'_>) -> Result<Value, Fault> {
+    let schemes = reading.facts.campaign.as_ref().and_then(|campaign| campaign.get("app_schemes"));
+    let schemes = schemes.and_then(Value::as_str).unwrap_or("[]");
+    let schemes: Vec<String> = serde_json::from_str(schemes).unwrap_or_default();
+    web_address::check_landing_page(text, reading.call_is_development, &schemes)
+        .map_err(|fault| invalid(fault.message()))?;
+    template::compile(text).map_err(|fault| ("unknown_macro", fault.message()))?;
+    Ok(text.into())
+}
+
+/// Clicks without a destination have no click_id to hand on.
+fn traffic_back(text: &str, reading: &Reading<'_>) -> Result<Value, Fault> {
+    web_address::check_landing_page(text, reading.call_is_development, &[])
+        .map_err(|fault| invalid(fault.message()))?;
+    let template = template::compile(text).map_err(|fault| ("unknown_macro", fault.message()))?;
+    if template.mentions(Macro::ClickId) {
+        return Err(invalid("A traffic-back address gets no click_id; leave that macro out."));
+    }
+    Ok(text.into())
+}
+
+const PARAMETER_NAME: &str = "Send a parameter's name: 1 to 64 letters, digits, -, _ and points.";
+
+fn is_parameter_name(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+/// A secret that somebody chose. It stands in URLs, so it needs no encoding there.
+fn secret(text: &str) -> Result<Value, Fault> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    if (MIN_SECRET..=MAX_SECRET).contains(&text.len()) && text.bytes().all(is_plain) {
+        return Ok(text.into());
+    }
+    Err(invalid(&format!(
+        "Send {MIN_SECRET} to {MAX_SECRET} letters, digits, -, _, . and ~, or leave it out to get one."
+    )))
+}
+
+fn list(item: Item, sent: &Value, reading: &Reading<'_>) -> Result<Value, Fault> {
+    let Value::Array(sent) = sent else { return Err(invalid("Send a list of strings.")) };
+    if sent.len() > MAX_ITEMS {
+        return Err(invalid(&format!("Send at most {MAX_ITEMS} items.")));
+    }
+    if item == Item::Scope && sent.is_empty() {
+        return Err(invalid("Send at least one of read, write, approve, pii."));
+    }
+    let mut items: Vec<String> = Vec::with_capacity(sent.len());
+    for value in sent {
+        let text = value.as_str().ok_or_else(|| invalid("Send a list of strings."))?;
+        let text = self::item(item, text, reading)?;
+        if !items.contains(&text) {
+            items.push(text);
+        }
+    }
+    Ok(Value::from(items).to_string().into())
+}
+
+fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> {
+    let lower = text.to_ascii_lowercase();
+    let (is_valid, wanted) = match item {
+        Item::Network => {
+            (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
+        }
+        Item::HostPattern => {
+            (web_address::is_host_pattern(&lower), "a host such as shop.example or *.shop.example")
+        }
+        Item::AppScheme => {
+            (web_address::is_app_scheme(&lower), "a scheme of apps such as market or itms-apps")
+        }
+        Item::Origin => (
+            web_address::is_origin(&lower, reading.call_is_development),
+            "an origin such as https://shop.example",
+        ),
+        Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
+        Item::PostbackParameter => match parameters::canonical_name(text) {
+            Some(canonical) if canonical == text => (true, ""),
+            Some(canonical) => {
+                return Err(invalid(&format!(
+                    "{text:?} is another word for {canonical:?}; send that."
+                )));
+            }
+            None => (false, "the name of a parameter of postbacks"),
+        },
+    };
+    if is_valid {
+        return Ok(lower);
+    }
+    Err(invalid(&format!("{text:?} is not {wanted}.")))
+}
+
+fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
+    let Value::Object(sent) = sent else { return Err(invalid("Send an object of strings.")) };
+    if sent.len() > MAX_ENTRIES {
+        return Err(invalid(&format!("Send at most {MAX_ENTRIES} entries.")));
+    }
+    let mut entries = Map::new();
+    for (name, value) in sent {
+        let text = value.as_str().ok_or_else(|| invalid("Send an object of strings."))?;
+        match entry {
+            Entry::DeepLinkParameter => deep_link_parameter(name, text)?,
+            Entry::SiteEvent => site_event(name, text)?,
+        }
+        entries.insert(name.clone(), text.into());
+    }
+    Ok(Value::Object(entries).to_string().into())
+}
+
+fn deep_link_parameter(name: &str, text: &str) -> Result<(), Fault> {
+    if !is_parameter_name(name) {
+        return Err(invalid(PARAMETER_NAME));
+    }
+    plain_text(text, 512)?;
+    template::compile(text).map_err(|fault| ("unknown_macro", fault.message())).map(|_| ())
+}
+
+fn site_event(name: &str, becomes: &str) -> Result<(), Fault> {
+    plain_text(name, 64)?;
+    if becomes == "initial" {
+        return Ok(());
+    }
+    Err(invalid(&format!("{name:?} can only become \"initial\".")))
+}
