@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { COUNTED, EMBEDDED, makeClickId, PREFETCH, readClickId, SUSPECTED_BOT } from "./support/click_id.js";
 import { eventually } from "./support/eventually.js";
+import { VISITOR } from "./support/http.js";
 import { CLICK_ID, clickIdIn, createNamespace } from "./support/tracker.js";
 import { CLICK_KEYS, startWorker } from "./support/worker.js";
 
 const DAY = 86_400_000;
-const CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 let worker, shop, scene;
 before(async () => {
@@ -66,7 +66,7 @@ describe("parameters", () => {
 
   test("are kept with the click", async () => {
     const clickId = await shop.clickId(scene, { sub1: "summer", source: "mail", external_click_id: "ext-1", utm_campaign: "x", foo: "bar" }, {
-      headers: { "user-agent": CHROME, referer: "https://blog.example/post" },
+      headers: { "user-agent": VISITOR, referer: "https://blog.example/post" },
     });
     const click = await row(clickId);
     assert.equal(click.ref_id, scene.link.id);
@@ -97,7 +97,7 @@ describe("parameters", () => {
 
 describe("the click_id", () => {
   test("says what the contract says, and another implementation verifies it", async () => {
-    const clickId = await shop.clickId(scene, {}, { headers: { "user-agent": CHROME } });
+    const clickId = await shop.clickId(scene, {}, { headers: { "user-agent": VISITOR } });
     const said = readClickId(clickId);
     assert.equal(said.version, 1);
     assert.equal(said.keyNumber, 1);
@@ -168,14 +168,14 @@ describe("the click_id", () => {
 
 describe("visits that are not counted", () => {
   for (const [what, headers, flag] of [
-    ["a prefetch", { "sec-purpose": "prefetch", "user-agent": CHROME }, PREFETCH],
-    ["a prerender", { "sec-purpose": "prefetch;prerender", "user-agent": CHROME }, PREFETCH],
-    ["an old prefetch", { purpose: "prefetch", "user-agent": CHROME }, PREFETCH],
-    ["an older prefetch", { "x-moz": "prefetch", "user-agent": CHROME }, PREFETCH],
+    ["a prefetch", { "sec-purpose": "prefetch", "user-agent": VISITOR }, PREFETCH],
+    ["a prerender", { "sec-purpose": "prefetch;prerender", "user-agent": VISITOR }, PREFETCH],
+    ["an old prefetch", { purpose: "prefetch", "user-agent": VISITOR }, PREFETCH],
+    ["an older prefetch", { "x-moz": "prefetch", "user-agent": VISITOR }, PREFETCH],
     ["a link preview", { "user-agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)" }, PREFETCH],
     ["a crawler", { "user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)" }, SUSPECTED_BOT],
-    ["a picture", { "sec-fetch-dest": "image", "user-agent": CHROME }, EMBEDDED],
-    ["a frame", { "sec-fetch-dest": "iframe", "user-agent": CHROME }, EMBEDDED],
+    ["a picture", { "sec-fetch-dest": "image", "user-agent": VISITOR }, EMBEDDED],
+    ["a frame", { "sec-fetch-dest": "iframe", "user-agent": VISITOR }, EMBEDDED],
   ]) {
     const isHeld = flag !== PREFETCH;
     test(`${what} gets a normal redirect, is stored as not counted, and ${isHeld ? "its conversion is held" : "counts when it converts"}`, async () => {
@@ -194,14 +194,14 @@ describe("visits that are not counted", () => {
   }
 
   test("control: an ordinary visit is counted and its conversion approved", async () => {
-    const clickId = await shop.clickId(scene, {}, { headers: { "user-agent": CHROME, "sec-fetch-dest": "document" } });
+    const clickId = await shop.clickId(scene, {}, { headers: { "user-agent": VISITOR, "sec-fetch-dest": "document" } });
     assert.equal(readClickId(clickId).flags, COUNTED);
     assert.equal((await row(clickId)).uncounted, null);
     assert.equal((await convert(clickId)).status, "approved");
   });
 
   test("under Global Privacy Control neither user agent nor referrer is kept", async () => {
-    const clickId = await shop.clickId(scene, {}, { headers: { "sec-gpc": "1", "user-agent": CHROME, referer: "https://blog.example/post" } });
+    const clickId = await shop.clickId(scene, {}, { headers: { "sec-gpc": "1", "user-agent": VISITOR, referer: "https://blog.example/post" } });
     const click = await row(clickId);
     assert.deepEqual([click.user_agent, click.referrer], [null, null]);
   });

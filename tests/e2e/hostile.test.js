@@ -248,7 +248,7 @@ describe("sizes", () => {
 describe("addresses, methods and hosts", () => {
   for (const [method, target, status] of [
     ["PUT", "/postback", 405], ["DELETE", "/postback", 405], ["PATCH", "/postback", 405], ["OPTIONS", "/postback", 405],
-    ["HEAD", "/postback", 405], ["POST", "/click", 405], ["PUT", "/", 405], ["POST", "/pixel.gif", 405],
+    ["HEAD", "/postback", 405], ["POST", "/click", 405], ["PUT", "/", 405],
     ["POST", "/tracker.js", 405], ["GET", "/collect", 405], ["GET", "/", 404], ["GET", "/nothing", 404], ["GET", "/click/", 404],
     ["GET", "//click", 404], ["GET", "/CLICK", 404], ["GET", "/%2e%2e/click", 404], ["GET", "/postback%00", 404],
     ["GET", "/..%2f..%2fetc/passwd", 404], ["GET", "/.env", 404], ["GET", "/wp-login.php", 404],
@@ -267,6 +267,13 @@ describe("addresses, methods and hosts", () => {
       const answer = await send("POST", target);
       assert.ok(answer.status >= 400 && answer.status < 500, `${target}: ${answer.status}`);
     }
+  });
+
+  test("looking at the headers of an address does not convert", async () => {
+    for (const path of ["/postback", "/", "/pixel.gif"]) {
+      await send("HEAD", `${path}?transaction_id=${clickId}&order_id=by-head`);
+    }
+    assert.deepEqual(await shop.all("conversions", { order_id: "by-head" }), []);
   });
 
   test("names of the namespace may be in capitals or end in a dot; what is no name finds nothing", async () => {

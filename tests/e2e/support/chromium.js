@@ -5,10 +5,9 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { VISITOR } from "./http.js";
 
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-// A headless browser's own name is on every list of bots, and conversions of bots are held.
-const VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 export async function launch() {
   if (!existsSync(EXECUTABLE)) throw new Error(`${EXECUTABLE} is missing: install Chromium, or name another one in CHROMIUM`);
@@ -21,7 +20,10 @@ export async function launch() {
   });
 }
 
-/** A visitor with an empty jar. What goes wrong on the pages is collected in `troubles`. */
+/**
+ * A visitor with an empty jar, by an ordinary name: a headless browser's own is on every list of bots, whose conversions
+ * are held. What goes wrong on the pages is collected in `troubles`.
+ */
 export async function visit(browser, options = {}) {
   const context = await browser.newContext({ userAgent: VISITOR, ...options });
   const page = await context.newPage();

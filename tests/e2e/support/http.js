@@ -4,6 +4,10 @@
 import http from "node:http";
 import { CookieJar } from "tough-cookie";
 
+/** An ordinary browser. A click without the name of one looks like a bot's. */
+export const VISITOR =
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
 export class Client {
   /** @param port read at every request, so that a client survives a restart */
   constructor(port) {
@@ -90,7 +94,7 @@ export class Browser {
     const answer = await this.client.send({
       host: url.host,
       path: url.pathname + url.search,
-      headers: { ...(cookie && { cookie }), ...headers },
+      headers: { "user-agent": VISITOR, ...(cookie && { cookie }), ...headers },
     });
     for (const line of answer.cookies) await this.jar.setCookie(line, address, { sameSiteContext: "lax" });
     return answer;
