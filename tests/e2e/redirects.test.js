@@ -112,7 +112,7 @@ describe("what is reflected", () => {
   }
 
   test("invalid UTF-8 and NUL are dropped, not errors", async () => {
-    for (const value of ["%ff", "%c0%af", "%00", "a%00b", "%ed%a0%80", "%", "%zz", "\xff"]) safe(await click(`&sub1=${value}`));
+    for (const value of ["%ff", "%c0%af", "%00", "a%00b", "%ed%a0%80", "%", "%zz"]) safe(await click(`&sub1=${value}`));
   });
 
   test("strange headers are harmless", async () => {
@@ -150,7 +150,7 @@ describe("visitors see no errors", () => {
     });
   }
 
-  for (const target of ["/click", "/click?", "/click?campaign_id=", "/click?campaign_id=abc&ref_id=1", "/click?campaign_id=-1", `/click?campaign_id=${"9".repeat(40)}&ref_id=1`, "/click?ref_id=0", "/click?ref_id=99999999999"]) {
+  for (const target of ["/click", "/click?", "/click?campaign_id=", "/click?campaign_id=abc", "/click?campaign_id=-1", `/click?campaign_id=${"9".repeat(40)}`, "/click?campaign_id=999999&ref_id=1", "/click?ref_id=0", "/click?ref_id=99999999999"]) {
     test(`${target.slice(0, 40)} has no destination: 404 and a small page`, async () => {
       const answer = await raw(worker.port, request("GET", target, { host: shop.host }));
       assert.equal(answer.status, 404, JSON.stringify(answer).slice(0, 300));
