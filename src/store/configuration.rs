@@ -20,6 +20,7 @@ impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
             {
                 Ok(())
             }
+            None if !self.memory.may_ask(now) => Err(Unavailable),
             stale => match self.read_from_ledger(wanted, now).await {
                 Ok(()) => Ok(()),
                 Err(Unavailable) => {
@@ -65,8 +66,9 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             ));
             return Err(Unavailable);
         }
-        if let Some(row) = row {
-            self.write_copy(wanted, &row, now).await;
+        match row {
+            Some(row) => self.write_copy(wanted, &row, now).await,
+            None => self.memory.note_unknown(now),
         }
         Ok(())
     }

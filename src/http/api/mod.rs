@@ -1,12 +1,13 @@
 //! The API for operators' programs (wire.md 10): everything below `/api/`.
 //!
 //! Here live the routes, the door (key, namespace, scope) and the problems it answers with;
-//! [`objects`] serves what is managed.
+//! `objects` serves what is managed, `past` what happened.
 
 mod body;
 mod input;
 mod objects;
 mod paging;
+mod past;
 mod problem;
 mod render;
 mod rules;
@@ -18,14 +19,15 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::history::{self, History};
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
 
 pub use body::limit as body_limit;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies> Stores for S {}
+pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History {}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies + History> Stores for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -41,6 +43,8 @@ struct Call<'a, S> {
 enum Target<'a> {
     All(&'static Resource),
     One(&'static Resource, &'a str),
+    Past(&'static Resource),
+    PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
 }
 
@@ -96,6 +100,9 @@ async fn answer(
     if of_namespaces && method == Method::Post && !access.is_root() {
         return Err(problem::root_only());
     }
+    if !of_namespaces && access.is_namespace_unknown {
+        return Err(problem::not_admitted(access::Refused::OtherNamespace));
+    }
     if !of_namespaces && access.namespace.is_none() {
         return Err(problem::namespace_required());
     }
@@ -108,18 +115,23 @@ async fn answer(
         (Target::One(resource, key), Method::Get) => objects::show(&call, resource, key).await,
         (Target::One(resource, key), Method::Patch) => objects::change(&call, resource, key).await,
         (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
+        (Target::Past(resource), _) => past::list(&call, resource).await,
+        (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
     }
 }
 
 fn target(path: &str) -> Option<Target<'_>> {
     let rest = path.strip_prefix("/api/v1/")?;
-    let resource = |name: &str| resources::ALL.into_iter().find(|r| r.name == name);
+    let managed = |name: &str| resources::ALL.into_iter().find(|r| r.name == name);
+    let past = |name: &str| history::ALL.into_iter().find(|r| r.name == name);
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
-        (name, None, ..) => resource(name).map(Target::All),
+        (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
-        (name, Some(key), None, _) => resource(name).map(|r| Target::One(r, key)),
+        (name, Some(key), None, _) => managed(name)
+            .map(|r| Target::One(r, key))
+            .or_else(|| past(name).map(|r| Target::PastOne(r, key))),
         _ => None,
     }
 }
@@ -134,6 +146,7 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
+        Target::Past(_) | Target::PastOne(..) => &[GET],
         Target::Judgement(_) => &[POST],
     }
 }
