@@ -13,5 +13,6 @@
 mod api;
 mod api_access;
 mod api_links;
+mod click;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
