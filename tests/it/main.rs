@@ -14,5 +14,7 @@ mod api;
 mod api_access;
 mod api_links;
 mod click;
+mod click_stores;
+mod click_visitors;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
