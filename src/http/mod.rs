@@ -24,6 +24,7 @@ use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
+use crate::domain::web_address::is_host_name;
 use request::{Method, Request};
 use response::Response;
 
@@ -85,8 +86,14 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/postback", Get | Post) => postback::respond(app, request).await,
         // Both, in the manner of Integr8.
         ("/", Post) => postback::respond(app, request).await,
-        ("/", Get | Head) if looks_like_postback(request.query) => {
-            postback::respond(app, request).await
+        ("/", Get) if looks_like_postback(request.query) => postback::respond(app, request).await,
+        // Looking at the headers of an address must not convert.
+        ("/", Head) if looks_like_postback(request.query) => {
+            reply::method_not_allowed(&app.moment, "GET, POST").into()
+        }
+        // Looking at the headers of a postback's address must not convert.
+        ("/", Head) if looks_like_postback(request.query) => {
+            reply::method_not_allowed(&app.moment, "GET, POST").into()
         }
         ("/", Get | Head) if looks_like_click(request.query) => click::respond(app, request).await,
         // Browsers.
@@ -114,10 +121,23 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     }
 }
 
-/// What a host says by itself: the label before `-tracking`, or nothing yet.
-pub(crate) fn named_by_host(request: &Request<'_>) -> Result<Namespace, String> {
+/// What a host says by itself.
+pub(crate) enum Host {
+    /// The label before `-tracking` names the namespace.
+    Names(Namespace),
+    /// It may be somebody's custom domain.
+    MayBeCustom(String),
+    /// It is an address, or no host name at all; there is nothing to look up.
+    Anonymous,
+}
+
+pub(crate) fn host_of(request: &Request<'_>) -> Host {
     let host = request.bare_host();
-    namespace::of_host(&host).ok_or(host)
+    match namespace::of_host(&host) {
+        Some(namespace) => Host::Names(namespace),
+        None if is_host_name(&host) => Host::MayBeCustom(host),
+        None => Host::Anonymous,
+    }
 }
 
 /// The namespace of a request: by the first label of its host, else by a custom host, else (in
@@ -126,9 +146,10 @@ pub(crate) async fn namespace_of<P: Configuration>(
     app: &App<'_, P>,
     request: &Request<'_>,
 ) -> Result<Option<Namespace>, Unavailable> {
-    let host = match named_by_host(request) {
-        Ok(namespace) => return Ok(Some(namespace)),
-        Err(host) => host,
+    let host = match host_of(request) {
+        Host::Names(namespace) => return Ok(Some(namespace)),
+        Host::MayBeCustom(host) => host,
+        Host::Anonymous => return Ok(development_namespace(app.settings)),
     };
     let now = app.moment.now;
     let look = || app.isolate.memory.host(&host, now);
