@@ -15,5 +15,6 @@ mod api_access;
 mod api_hostile;
 mod api_links;
 mod api_past;
+mod judge_again;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

@@ -20,18 +20,22 @@ use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
 use crate::app::history::{self, History};
+use crate::app::judge::{self, Errand};
+use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
+use crate::domain::verdict::Reason;
 
 pub use body::limit as body_limit;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History> Stores for S {}
+pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
     stores: &'a S,
+    memory: &'a Memory,
     settings: &'a Settings,
     moment: &'a Moment<'a>,
     request: &'a Request<'a>,
@@ -56,12 +60,13 @@ enum Target<'a> {
 /// 4. The call itself.
 pub async fn respond(
     stores: &impl Stores,
+    memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
 ) -> Response {
     let response =
-        answer(stores, settings, moment, request).await.unwrap_or_else(|problem| problem);
+        answer(stores, memory, settings, moment, request).await.unwrap_or_else(|problem| problem);
     match request.method {
         Method::Head => Response { body: Body::Empty, ..response },
         _ => response,
@@ -70,6 +75,7 @@ pub async fn respond(
 
 async fn answer(
     stores: &impl Stores,
+    memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
@@ -108,7 +114,7 @@ async fn answer(
     }
 
     // 4
-    let call = Call { stores, settings, moment, request, access };
+    let call = Call { stores, memory, settings, moment, request, access };
     match (target, method) {
         (Target::All(resource), Method::Get) => objects::list(&call, resource).await,
         (Target::All(resource), _) => objects::create(&call, resource).await,
@@ -159,7 +165,24 @@ impl<S> Call<'_, S> {
     }
 }
 
-/// `POST /inbox/{id}/judge`. Nothing is judged again until judging exists.
-async fn judge_again<S>(_call: &Call<'_, S>, _request_id: &str) -> Result<Response, Response> {
-    Err(problem::not_found("postback"))
+/// `POST /inbox/{id}/judge`: judges a refused request again, then shows its row. One that was not
+/// refused is shown as it is, so that asking twice changes nothing.
+async fn judge_again(call: &Call<'_, impl Stores>, request_id: &str) -> Result<Response, Response> {
+    let unavailable = |_| problem::storage_unavailable();
+    let namespace = call.access.namespace.as_ref().ok_or_else(problem::namespace_required)?;
+    let entry = call.stores.inbox_entry(namespace, request_id).await.map_err(unavailable)?;
+    let entry = entry.ok_or_else(|| problem::not_found("postback"))?;
+    let outcome = judge::again(call.stores, call.memory, call.moment, namespace, &entry).await;
+    let outcome = outcome.map_err(unavailable)?;
+    if let Some(refusal) = outcome.as_ref().and_then(|outcome| outcome.refusal.as_ref())
+        && refusal.reason == Reason::StorageUnavailable
+    {
+        return Err(problem::storage_unavailable());
+    }
+    if let Some(Errand::KeepAnswer(namespace, conversion)) =
+        outcome.and_then(|outcome| outcome.errand)
+    {
+        call.stores.keep(&namespace, &conversion).await;
+    }
+    past::show(call, &history::INBOX, request_id).await
 }
