@@ -11,6 +11,7 @@ pub mod follow;
 pub mod history;
 pub mod judge;
 pub mod memory;
+pub mod outcome;
 pub mod pages;
 pub mod ports;
 pub mod rate;
