@@ -1,7 +1,7 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
+use crate::app::judge::Errand;
 use crate::app::memory::Memory;
-use crate::app::outcome::Errand;
 use crate::app::pages::Pages;
 use crate::app::ports::{AnswerCopies, ClickStore, Configuration, Ledger, Vitals};
 use crate::app::refusals::Refusals;

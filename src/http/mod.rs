@@ -14,8 +14,8 @@ pub mod reply;
 pub mod request;
 pub mod response;
 
+use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
-use crate::app::outcome::Errand;
 use crate::app::pages::{Duty, Pages};
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
