@@ -202,7 +202,8 @@ fn insert_conversion(
     let placeholders: Vec<String> =
         (1..=super::conversion_row::COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
     let guard = if is_one_per_click {
-        "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
+        "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
+         WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
     } else {
         "true"
     };
@@ -224,8 +225,9 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
-         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
-         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
+         UNION ALL SELECT {COLUMNS} FROM conversions INDEXED BY conversions_click \
+               WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
+         UNION ALL SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
                AND order_id = ?6"
     );
     Statement::new(
