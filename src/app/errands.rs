@@ -1,7 +1,7 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
-use crate::app::judge::Errand;
 use crate::app::memory::Memory;
+use crate::app::outcome::Errand;
 use crate::app::pages::Pages;
 use crate::app::ports::{AnswerCopies, ClickStore, Configuration, Ledger, Vitals};
 use crate::app::refusals::Refusals;
@@ -58,7 +58,7 @@ pub async fn write_pages(
 
 /// Refreshes configuration that is older than half its life.
 pub async fn refresh(ports: &impl Configuration, memory: &Memory, now: Timestamp) {
-    for wanted in memory.take_due() {
+    for wanted in memory.take_due(now) {
         // What could not be refreshed comes due again, or is loaded by whoever needs it.
         let _ = ports.load(&wanted, now).await;
     }

@@ -75,7 +75,7 @@ pub fn follow(
     };
     let parameters = crate::domain::click_parameters::parse(arrival.query);
     let link = link(memory, moment, namespace, &parameters)?;
-    let campaign_id = link.as_ref().map(|link| link.campaign_id).or(parameters.campaign_id);
+    let campaign_id = parameters.campaign_id.or(link.as_ref().map(|link| link.campaign_id));
     let campaign = match campaign_id {
         Some(id) => known(memory.campaign(namespace, id, moment.now), || {
             Wanted::Campaign(namespace.clone(), id)
@@ -93,7 +93,7 @@ pub fn follow(
     match (link, campaign) {
         // A link of another campaign than the one named is an unknown link.
         (Some(link), Some(campaign))
-            if parameters.campaign_id.is_none_or(|named| named == campaign.id)
+            if link.campaign_id == campaign.id
                 && is_open(&space, &campaign, &link)
                 && !campaign.landing_pages.is_empty() =>
         {

@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::*;
 use worker as _;
 
 use crate::app::errands;
-use crate::app::judge::Errand;
+use crate::app::outcome::Errand;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};

@@ -7,7 +7,7 @@ use super::request::{Method, Request};
 use super::response::Response;
 use super::{Answer, App, Ports, namespace_of};
 use crate::app::collect::{Collected, SiteEvent, collect};
-use crate::app::judge::storage_unavailable;
+use crate::app::outcome::storage_unavailable;
 use crate::app::situate::{space, unknown_namespace};
 use crate::domain::network::IpAddress;
 use crate::domain::verdict::{Reason, Refusal};

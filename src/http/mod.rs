@@ -14,8 +14,8 @@ pub mod reply;
 pub mod request;
 pub mod response;
 
-use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
+use crate::app::outcome::Errand;
 use crate::app::pages::{Duty, Pages};
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
@@ -99,7 +99,9 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
             demo::respond(app.settings, request).into()
         }
         (path, _) if path.starts_with("/api/") => {
-            api::respond(app.ports, app.settings, &app.moment, request).await.into()
+            api::respond(app.ports, &app.isolate.memory, app.settings, &app.moment, request)
+                .await
+                .into()
         }
         // An address that exists for another method.
         ("/click" | "/tracker.js" | "/health", _) => {

@@ -4,7 +4,8 @@
 use super::reply;
 use super::request::{Method, Request};
 use super::{Answer, App, Ports, namespace_of};
-use crate::app::judge::{Report, report};
+use crate::app::judge::report;
+use crate::app::outcome::Report;
 use crate::domain::conversion::Source;
 use crate::domain::cookie;
 use crate::domain::network::IpAddress;

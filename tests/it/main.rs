@@ -12,6 +12,9 @@
 
 mod api;
 mod api_access;
+mod api_hostile;
 mod api_links;
+mod api_past;
+mod judge_again;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

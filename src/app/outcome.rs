@@ -1,0 +1,90 @@
+//! What comes into judging and what comes out: reports, outcomes, errands.
+
+use crate::app::ports::RefusedRequest;
+use crate::app::settings::Moment;
+use crate::domain::configuration::Status;
+use crate::domain::conversion::{Conversion, Source};
+use crate::domain::namespace::Namespace;
+use crate::domain::network::IpAddress;
+use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
+
+/// A report as it arrived, parsed.
+#[derive(Debug)]
+pub struct Report {
+    /// The namespace that the host names.
+    pub namespace: Namespace,
+    /// Where it came in.
+    pub source: Source,
+    /// Its parameters.
+    pub postback: Postback,
+    /// Warnings of parsing.
+    pub warnings: Vec<Warning>,
+    /// The client's address.
+    pub address: Option<IpAddress>,
+}
+
+/// What is answered, and what is left to do behind the answer.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The request's name.
+    pub request_id: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it was refused.
+    pub refusal: Option<Refusal>,
+    /// The conversion that it made or repeated.
+    pub conversion: Option<Conversion>,
+    /// The status now, where the store was read.
+    pub current_status: Option<Status>,
+    /// Whether the sender may see money and affiliate.
+    pub sees_money: bool,
+    /// Whether nothing was written because only the verdict was wanted.
+    pub is_dry_run: bool,
+    /// How the sender wants the reply.
+    pub format: ReplyFormat,
+    /// What is left to do behind the answer.
+    pub errand: Option<Errand>,
+}
+
+/// Something to do behind an answer.
+#[derive(Debug)]
+pub enum Errand {
+    /// Keep a copy of a conversion for the time when the ledger is down.
+    KeepAnswer(Namespace, Box<Conversion>),
+    /// Count a request that failed before authentication.
+    CountRefusal(Box<RefusedRequest>),
+}
+
+impl Outcome {
+    /// A refusal.
+    pub fn refused(request_id: String, refusal: Refusal, format: ReplyFormat) -> Self {
+        Self {
+            request_id,
+            verdict: Verdict::Rejected,
+            refusal: Some(refusal),
+            conversion: None,
+            current_status: None,
+            sees_money: false,
+            is_dry_run: false,
+            format,
+            errand: None,
+        }
+    }
+}
+
+/// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
+/// Sorts by time.
+pub fn request_id(moment: &Moment<'_>) -> String {
+    let random = (moment.random)();
+    let tail: String = random.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    format!("req_{:012x}{tail}", moment.now.ms())
+}
+
+/// The refusal when a store did not answer: as far as the sender is concerned nothing happened.
+pub fn storage_unavailable() -> Refusal {
+    Refusal::new(
+        Reason::StorageUnavailable,
+        "the store did not answer and nothing was acknowledged; send the same request again",
+    )
+}
