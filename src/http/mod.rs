@@ -91,10 +91,6 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/", Head) if looks_like_postback(request.query) => {
             reply::method_not_allowed(&app.moment, "GET, POST").into()
         }
-        // Looking at the headers of a postback's address must not convert.
-        ("/", Head) if looks_like_postback(request.query) => {
-            reply::method_not_allowed(&app.moment, "GET, POST").into()
-        }
         ("/", Get | Head) if looks_like_click(request.query) => click::respond(app, request).await,
         // Browsers.
         ("/pixel.gif", _) => pixel::respond(app, request).await,
