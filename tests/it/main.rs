@@ -16,5 +16,7 @@ mod api_links;
 mod click;
 mod click_stores;
 mod click_visitors;
+mod schema;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
+mod tidy;
