@@ -36,14 +36,18 @@ const AFFILIATES = [
   { name: "Coupon Corner", custom_id: "corner" },
 ];
 
+const derive = (adminToken, label) => createHmac("sha256", adminToken).update(`backtrail demo ${label}`).digest("base64url");
+
+/** The operator's own token of the demo namespace, with which its shop reports sales of either campaign. */
+export const demoToken = (adminToken) => `btp_${derive(adminToken, "token")}`;
+
 /**
  * Makes what is missing of the demo and says how to use it.
  * The key and the token follow from the admin token: the store keeps their hashes only, and still they can be shown at every start.
  */
 export async function ensureDemo({ base, port, adminToken }) {
-  const derive = (label) => createHmac("sha256", adminToken).update(`backtrail demo ${label}`).digest("base64url");
-  const apiKey = `bt_${derive("api key")}`;
-  const token = `btp_${derive("campaign token")}`;
+  const apiKey = `bt_${derive(adminToken, "api key")}`;
+  const token = demoToken(adminToken);
   const host = `http://demo-tracking.localhost:${port}`;
   const api = new Api(base, adminToken);
 
@@ -93,10 +97,10 @@ async function ensureToken(api, campaign, token) {
   if (await known()) return;
   // Two may live at once. These are of an earlier .dev.vars, which nobody can derive any more.
   const live = (await api.list("tokens")).filter(
-    (it) => it.level === "campaign" && it.level_id === campaign.id && !it.revoked_at,
+    (it) => it.level === "namespace" && !it.revoked_at,
   );
   for (const { id } of live.slice(1)) await api.call("DELETE", `tokens/${id}`);
-  await api.createUnlessRevoked("tokens", { level: "campaign", level_id: campaign.id, token });
+  await api.createUnlessRevoked("tokens", { level: "namespace", token });
 }
 
 async function ensureKey(api, key) {

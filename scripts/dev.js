@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import { ensureDemo } from "./demo.js";
+import { demoToken, ensureDemo } from "./demo.js";
 
 const CRON_EVERY_MS = 60_000;
 const START_WITHIN_MS = 120_000;
@@ -41,6 +41,8 @@ const wrangler = spawn(
     `--port=${port}`,
     `--persist-to=${state}`,
     `--var=TRACKING_URL:http://{namespace}-tracking.localhost:${port}`,
+    // With it the demo's shop reports its sales, as a shop's server would.
+    `--var=DEMO_TOKEN:${demoToken(secrets.ADMIN_TOKEN)}`,
     "--show-interactive-dev-session=false",
   ],
   {

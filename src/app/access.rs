@@ -62,6 +62,8 @@ pub enum Refused {
 pub struct Access {
     /// The namespace that the request is about; the root key may leave it open.
     pub namespace: Option<Namespace>,
+    /// Whether the root key named a namespace that does not exist (yet).
+    pub is_namespace_unknown: bool,
     /// What the key may do; `None` for the root key, which may do everything.
     scopes: Option<Vec<Scope>>,
     presented: String,
@@ -116,7 +118,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 ///
 /// 1. The key: the root key, compared in constant time, or one that is stored.
 /// 2. The namespace: a stored key decides it, and neither host nor header may name another one;
-///    the root key takes the one that they name, which must exist.
+///    the root key takes the one that they name, which need not exist if it is about to.
 ///
 /// # Errors
 /// [`Refused`]; nothing that depends on a namespace is told before the key is known.
@@ -156,8 +158,6 @@ pub async fn admit(
     if candidates.any(|other| Some(&other) != namespace.as_ref()) {
         return Err(Refused::OtherNamespace);
     }
-    if is_root && named.is_some() && !found.is_namespace_known {
-        return Err(Refused::OtherNamespace);
-    }
-    Ok(Access { namespace, scopes, presented: presented.to_owned() })
+    let is_namespace_unknown = is_root && named.is_some() && !found.is_namespace_known;
+    Ok(Access { namespace, is_namespace_unknown, scopes, presented: presented.to_owned() })
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -29,6 +29,11 @@ const ADVERTISERS: usize = 2_000;
 const LINKS: usize = 20_000;
 /// What is due is refreshed in small portions; the rest comes due again.
 const DUE: usize = 50;
+/// A refresh that was taken up and is not done after this long is taken up again.
+const REFRESH_MS: u64 = 5 * SECOND_MS;
+/// Values that may turn out not to exist within a second, before the ledger is asked no more:
+/// somebody is guessing numbers, and D1 answers about 1,000 queries a second for everybody.
+const MAX_UNKNOWN_PER_SECOND: u32 = 100;
 
 /// One value of the configuration, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +85,10 @@ struct Tables {
     /// One shared copy of each namespace's name, for the keys of the other tables.
     names: LruCache<String, Rc<str>>,
     due: HashSet<Wanted>,
+    /// What is being refreshed, and since when.
+    refreshing: HashMap<Wanted, Timestamp>,
+    /// The current second, and how many values turned out not to exist in it.
+    unknown: (u64, u32),
 }
 
 fn table<K: std::hash::Hash + Eq, T>(capacity: usize) -> LruCache<K, T> {
@@ -98,6 +107,8 @@ impl Default for Memory {
                 advertisers: table(ADVERTISERS),
                 names: table(NAMESPACES),
                 due: HashSet::new(),
+                refreshing: HashMap::new(),
+                unknown: (0, 0),
             }),
         }
     }
@@ -139,30 +150,44 @@ where
 impl Memory {
     fn look<T>(
         &self,
+        now: Timestamp,
         find: impl FnOnce(&mut Tables) -> (Lookup<T>, bool),
         wanted: impl FnOnce() -> Wanted,
     ) -> Lookup<T> {
         let mut tables = self.tables.borrow_mut();
         let (found, is_due) = find(&mut tables);
         if is_due && tables.due.len() < DUE {
-            tables.due.insert(wanted());
+            let wanted = wanted();
+            let since = tables.refreshing.get(&wanted);
+            if since.is_none_or(|since| now.ms_since(*since) > REFRESH_MS) {
+                tables.due.insert(wanted);
+            }
         }
         found
     }
 
     /// A namespace's settings.
     pub fn namespace(&self, name: &Namespace, now: Timestamp) -> Lookup<NamespaceSettings> {
-        self.look(|t| look_up(&mut t.namespaces, name, now), || Wanted::Namespace(name.clone()))
+        self.look(
+            now,
+            |t| look_up(&mut t.namespaces, name, now),
+            || Wanted::Namespace(name.clone()),
+        )
     }
 
     /// The namespace of a custom host.
     pub fn host(&self, hostname: &str, now: Timestamp) -> Lookup<Namespace> {
-        self.look(|t| look_up(&mut t.hosts, hostname, now), || Wanted::Host(hostname.to_owned()))
+        self.look(
+            now,
+            |t| look_up(&mut t.hosts, hostname, now),
+            || Wanted::Host(hostname.to_owned()),
+        )
     }
 
     /// A campaign.
     pub fn campaign(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Campaign> {
         self.look(
+            now,
             |t| {
                 let key = (t.name(namespace), id);
                 look_up(&mut t.campaigns, &key, now)
@@ -174,6 +199,7 @@ impl Memory {
     /// A link.
     pub fn link(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Link> {
         self.look(
+            now,
             |t| {
                 let key = (t.name(namespace), id);
                 look_up(&mut t.links, &key, now)
@@ -191,6 +217,7 @@ impl Memory {
         now: Timestamp,
     ) -> Lookup<u32> {
         self.look(
+            now,
             |t| {
                 let key = (t.name(namespace), campaign, affiliate);
                 look_up(&mut t.default_links, &key, now)
@@ -202,6 +229,7 @@ impl Memory {
     /// An advertiser's tokens.
     pub fn advertiser(&self, namespace: &Namespace, id: u32, now: Timestamp) -> Lookup<Advertiser> {
         self.look(
+            now,
             |t| {
                 let key = (t.name(namespace), id);
                 look_up(&mut t.advertisers, &key, now)
@@ -214,6 +242,7 @@ impl Memory {
     pub fn remember(&self, wanted: &Wanted, value: Value, now: Timestamp) {
         let mut tables = self.tables.borrow_mut();
         tables.due.remove(wanted);
+        tables.refreshing.remove(wanted);
         let tables = &mut *tables;
         match (wanted, value) {
             (Wanted::Namespace(name), Value::Namespace(value)) => {
@@ -303,8 +332,26 @@ impl Memory {
     }
 
     /// Takes what is due; whoever takes it refreshes it.
-    pub fn take_due(&self) -> Vec<Wanted> {
-        self.tables.borrow_mut().due.drain().collect()
+    pub fn take_due(&self, now: Timestamp) -> Vec<Wanted> {
+        let mut tables = self.tables.borrow_mut();
+        let taken: Vec<Wanted> = tables.due.drain().collect();
+        tables.refreshing.retain(|_, since| now.ms_since(*since) <= REFRESH_MS);
+        tables.refreshing.extend(taken.iter().map(|wanted| (wanted.clone(), now)));
+        taken
+    }
+
+    /// Counts a value that turned out not to exist.
+    pub fn note_unknown(&self, now: Timestamp) {
+        let mut tables = self.tables.borrow_mut();
+        let count = if tables.unknown.0 == now.seconds() { tables.unknown.1 } else { 0 };
+        tables.unknown = (now.seconds(), count.saturating_add(1));
+    }
+
+    /// Whether the ledger may be asked for a value that no copy has, or too many of these turned
+    /// out not to exist within this second.
+    pub fn may_ask(&self, now: Timestamp) -> bool {
+        let (second, count) = self.tables.borrow().unknown;
+        second != now.seconds() || count < MAX_UNKNOWN_PER_SECOND
     }
 }
 

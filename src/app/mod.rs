@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod collect;
 pub mod errands;
 pub mod follow;
+pub mod history;
 pub mod judge;
 pub mod memory;
 pub mod pages;

@@ -34,9 +34,9 @@ words! {
         Prefetch = "prefetch",
         /// A messenger or network looked at the address to show a preview.
         Preview = "preview",
-        /// A crawler, monitor or automated browser that says so.
+        /// A crawler or monitor that says so.
         Bot = "bot",
-        /// A programming library or command-line tool.
+        /// A programming library, a command-line tool or a browser without a window.
         Tool = "tool",
         /// There is no user agent.
         NoUserAgent = "no_user_agent",
@@ -128,9 +128,9 @@ pub struct Visit {
     pub uncounted: Option<Uncounted>,
     /// Loaded as an image, frame or object of another page.
     pub is_embedded: bool,
-    /// A crawler or automated browser that says so. A library or an absent user agent is not
-    /// counted either, but it may be an affiliate's own server that follows the link for a
-    /// visitor, so what it converts is not held.
+    /// A crawler that says so. A tool or an absent user agent is not counted either, but it may
+    /// be an affiliate's own server that follows the link for a visitor, so what it converts is
+    /// not held.
     pub is_suspected_bot: bool,
     /// The kind of device.
     pub device: Device,

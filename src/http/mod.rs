@@ -102,7 +102,9 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
             demo::respond(app.settings, request).into()
         }
         (path, _) if path.starts_with("/api/") => {
-            api::respond(app.ports, app.settings, &app.moment, request).await.into()
+            api::respond(app.ports, &app.isolate.memory, app.settings, &app.moment, request)
+                .await
+                .into()
         }
         // An address that exists for another method.
         ("/click" | "/tracker.js" | "/health", _) => {

@@ -1,6 +1,9 @@
 //! A request as the edge hands it over.
 
+use std::borrow::Cow;
+
 use crate::domain::click_id::Country;
+use crate::domain::encoding;
 use crate::domain::namespace::bare_host;
 
 /// The methods that any address answers to.
@@ -113,15 +116,12 @@ impl<'a> Request<'a> {
 
     /// The value of a query parameter of the API, decoded; postbacks have a parser of their own.
     pub fn query_value(&self, name: &str) -> Option<String> {
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(&text.replace('+', " "))
-                .decode_utf8()
-                .map(std::borrow::Cow::into_owned)
-                .ok()
-        };
-        self.query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if decode(key)? == name { decode(value) } else { None }
+        encoding::pairs(self.query).find_map(|(key, value)| {
+            if encoding::decode(key)? == name {
+                encoding::decode(value).map(Cow::into_owned)
+            } else {
+                None
+            }
         })
     }
 }

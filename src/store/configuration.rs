@@ -5,21 +5,29 @@ use serde_json::json;
 use super::{Blobs, Database, Row, Stores, keys, settings_rows};
 use crate::app::memory::Wanted;
 use crate::app::ports::{Configuration, Unavailable};
-use crate::domain::time::{DAY_MS, Timestamp};
+use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 
-/// A copy that is older is read from the ledger again, once a day for each value in use: two
-/// edits at the same moment may have left the older copy, and this mends it.
-const COPY_MAX_AGE_MS: u64 = DAY_MS;
+/// A copy that is older than this is read from the ledger again: an edit whose copy could not be
+/// written, or two edits at the same moment, may have left an older one, and this mends it. There
+/// can be very many links, and they hardly change, so theirs are read again once a day: each
+/// reading costs a write in KV.
+fn copy_max_age_ms(wanted: &Wanted) -> u64 {
+    match wanted {
+        Wanted::Link(..) | Wanted::DefaultLink(..) => DAY_MS,
+        _ => 10 * MINUTE_MS,
+    }
+}
 
 impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
     async fn load(&self, wanted: &Wanted, now: Timestamp) -> Result<(), Unavailable> {
         match self.copy(wanted).await {
             Some(copy)
-                if now.ms_since(copy.copied_at) <= COPY_MAX_AGE_MS
+                if now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
                     && self.remember(wanted, Some(&copy.row), now) =>
             {
                 Ok(())
             }
+            None if !self.memory.may_ask(now) => Err(Unavailable),
             stale => match self.read_from_ledger(wanted, now).await {
                 Ok(()) => Ok(()),
                 Err(Unavailable) => {
@@ -65,8 +73,12 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             ));
             return Err(Unavailable);
         }
-        if let Some(row) = row {
-            self.write_copy(wanted, &row, now).await;
+        match row {
+            // Without a copy the next reader asks the ledger as well.
+            Some(row) => {
+                self.write_copy(wanted, &row, now).await;
+            }
+            None => self.memory.note_unknown(now),
         }
         Ok(())
     }

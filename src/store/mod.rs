@@ -14,11 +14,13 @@ mod configuration;
 mod configuration_copies;
 mod conversion_row;
 pub mod executor;
+mod history;
 mod inbox_row;
 pub mod json;
 pub mod keys;
 mod ledger;
 mod settings_rows;
+mod sql;
 mod vitals;
 
 pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};

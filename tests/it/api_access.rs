@@ -133,6 +133,10 @@ fn a_namespaces_key_sees_its_own_namespace_only() {
     assert_eq!(world.root().lists("namespaces").len(), 2);
     world.root().changes("namespaces/other", json!({ "time_zone": "Asia/Tokyo" }));
     world.root().is_refused(Get, "affiliates", None, (400, "namespace_required"));
+    let early = Operator { namespace: "fourth".into(), ..world.root() };
+    early.is_refused(Get, "affiliates", None, (404, "not_found"));
+    early.creates("namespaces", json!({ "name": "fourth" }));
+    assert_eq!(early.lists("affiliates").len(), 0);
 }
 
 #[test]

@@ -65,8 +65,10 @@ fn many_links_are_created_at_once_or_not_at_all() {
     let wrong = json!({ "links": [link(1), { "campaign_id": 1, "affilate_id": 1 }, link(9)] });
     let faults = ["links[1].affilate_id: unknown_field", "links[1].affiliate_id: required"];
     demo.is_told(Post, "links", wrong, &faults);
-    let unknown = json!({ "links": [link(1), link(9)] });
-    demo.is_told(Post, "links", unknown, &["affiliate_id: unknown_reference"]);
+    let unknown = json!({ "links": [link(1), link(9), link(2), link(8)] });
+    let faults =
+        ["links[1].affiliate_id: unknown_reference", "links[3].affiliate_id: unknown_reference"];
+    demo.is_told(Post, "links", unknown, &faults);
     let twice = with(link(2), "is_default", true.into());
     let twice = json!({ "links": [twice, twice] });
     demo.is_told(Post, "links", twice, &["links[1].is_default: invalid"]);
@@ -91,6 +93,13 @@ fn a_claimed_default_link_moves_from_its_affiliates_others() {
     demo.changes("links/2", json!({ "is_default": true, "name": "main" }));
     assert_eq!(defaults(), [false, true, false]);
     assert_eq!(world.copy("d/demo/1/1")["id"], 2);
+    demo.is_told(Patch, "links/2", json!({ "is_default": null }), &["is_default: invalid"]);
+    demo.is_told(
+        Patch,
+        "links/2",
+        json!({ "is_default": false }),
+        &["is_default: default_required"],
+    );
     demo.is_refused(Delete, "links/2", None, (405, "method_not_allowed"));
     demo.is_told(Patch, "links/2", json!({ "affiliate_id": 2 }), &["affiliate_id: create_only"]);
 }

@@ -110,6 +110,13 @@ pub trait Catalog {
     /// anything, for ever, and the others get what that one created.
     fn create(&self, draft: &Draft<'_>) -> impl Future<Output = Result<Created, WriteFault>>;
 
+    /// Which objects of a draft refer to nothing by a column, by their places; some of them.
+    fn dangling(
+        &self,
+        draft: &Draft<'_>,
+        column: &str,
+    ) -> impl Future<Output = Result<Vec<usize>, Unavailable>>;
+
     /// Sets columns of one object and gives it as it is then; `None` if there is none. May be
     /// repeated.
     fn change(
@@ -146,6 +153,8 @@ pub enum Stopped<E> {
     NotFound,
     /// The `Idempotency-Key` was used for another request.
     NameReused,
+    /// Objects of a list refer to nothing by this column; their places.
+    Dangling(String, Vec<usize>),
     /// Nothing was written.
     Write(WriteFault),
 }
@@ -183,8 +192,14 @@ pub async fn create<E>(
     let draft_claims = copies::claimed_defaults(place.resource, &records);
     let supplied = secrets::seal(place.resource, &mut records, access, &attempt);
     let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };
-    let Created::Objects { mut records, attempt } = stores.create(&draft).await? else {
-        return Err(Stopped::NameReused);
+    let (mut records, attempt) = match stores.create(&draft).await {
+        Ok(Created::Objects { records, attempt }) => (records, attempt),
+        Ok(Created::NameReused) => return Err(Stopped::NameReused),
+        Err(WriteFault::Missing(column)) if draft.records.len() > 1 => {
+            let places = stores.dangling(&draft, &column).await?;
+            return Err(Stopped::Dangling(column, places));
+        }
+        Err(fault) => return Err(Stopped::Write(fault)),
     };
     secrets::reveal(place.resource, &mut records, access, &attempt, supplied);
 

@@ -50,6 +50,12 @@ pub enum Kind {
     Secret(&'static str),
     /// An instant.
     Time,
+    /// An amount with its currency. Only shown.
+    Price,
+    /// An event by its number, 0 for the initial conversion. Only shown.
+    Event,
+    /// JSON that is stored as text. Only shown.
+    Json,
 }
 
 /// What the items of a list are.

@@ -208,7 +208,7 @@ pub(super) fn words_from(letter: u8) -> &'static [(&'static str, Uncounted)] {
             ("gtmetrix", Bot),
         ],
         b'h' => &[
-            ("headless", Bot),
+            ("headless", Tool),
             ("hubspot", Bot),
             ("hatena", Bot),
             ("heritrix", Bot),

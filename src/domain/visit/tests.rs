@@ -68,8 +68,6 @@ fn bots_that_say_so_are_suspected() {
         "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_5) AppleWebKit/605.1.15 (KHTML, like Gecko) \
          Version/13.1.1 Safari/605.1.15 (Applebot/0.1; +http://www.apple.com/go/applebot)",
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-         HeadlessChrome/131.0.0.0 Safari/537.36",
         "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 \
          Safari/538.1",
         "Mozilla/5.0 (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)",
@@ -112,6 +110,8 @@ fn libraries_and_a_missing_user_agent_are_not_counted_and_not_suspected() {
         "Ruby",
         "libwww-perl/6.72",
         "HTTPie/3.2.2",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+         HeadlessChrome/131.0.0.0 Safari/537.36",
         "-",
         "x",
     ] {

@@ -6,7 +6,7 @@ use super::problem::{self, FieldFault};
 use super::{rules, value};
 use crate::app::access::Access;
 use crate::app::catalog::Facts;
-use crate::app::catalog::resource::{Absent, Field, Record, Resource, Writable};
+use crate::app::catalog::resource::{Absent, Field, Kind, Record, Resource, Writable};
 
 /// What reading a body may depend on.
 pub(super) struct Reading<'a> {
@@ -110,6 +110,10 @@ fn read(
             (Some(_), Writable::Never) => Err(("read_only", "Backtrail writes this field.".into())),
             (Some(_), Writable::Once) if !is_creation => {
                 Err(("create_only", "This cannot be changed after creation.".into()))
+            }
+            // Left open, a default-flag is decided at creation; afterwards it is true or false.
+            (Some(Value::Null), _) if !is_creation && matches!(field.kind, Kind::Default(_)) => {
+                Err(("invalid", "Send true or false.".into()))
             }
             (Some(sent), _) => sent_value(field, sent, reading, &record).map(Some),
             (None, Writable::Never) => Ok(None),

@@ -1,12 +1,13 @@
 //! The API for operators' programs (wire.md 10): everything below `/api/`.
 //!
 //! Here live the routes, the door (key, namespace, scope) and the problems it answers with;
-//! [`objects`] serves what is managed.
+//! `objects` serves what is managed, `past` what happened.
 
 mod body;
 mod input;
 mod objects;
 mod paging;
+mod past;
 mod problem;
 mod render;
 mod rules;
@@ -18,18 +19,23 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::history::{self, History};
+use crate::app::judge::{self, Errand};
+use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
+use crate::domain::verdict::Reason;
 
 pub use body::limit as body_limit;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies> Stores for S {}
+pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
     stores: &'a S,
+    memory: &'a Memory,
     settings: &'a Settings,
     moment: &'a Moment<'a>,
     request: &'a Request<'a>,
@@ -41,6 +47,8 @@ struct Call<'a, S> {
 enum Target<'a> {
     All(&'static Resource),
     One(&'static Resource, &'a str),
+    Past(&'static Resource),
+    PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
 }
 
@@ -52,12 +60,13 @@ enum Target<'a> {
 /// 4. The call itself.
 pub async fn respond(
     stores: &impl Stores,
+    memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
 ) -> Response {
     let response =
-        answer(stores, settings, moment, request).await.unwrap_or_else(|problem| problem);
+        answer(stores, memory, settings, moment, request).await.unwrap_or_else(|problem| problem);
     match request.method {
         Method::Head => Response { body: Body::Empty, ..response },
         _ => response,
@@ -66,6 +75,7 @@ pub async fn respond(
 
 async fn answer(
     stores: &impl Stores,
+    memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
@@ -96,30 +106,38 @@ async fn answer(
     if of_namespaces && method == Method::Post && !access.is_root() {
         return Err(problem::root_only());
     }
+    if !of_namespaces && access.is_namespace_unknown {
+        return Err(problem::not_admitted(access::Refused::OtherNamespace));
+    }
     if !of_namespaces && access.namespace.is_none() {
         return Err(problem::namespace_required());
     }
 
     // 4
-    let call = Call { stores, settings, moment, request, access };
+    let call = Call { stores, memory, settings, moment, request, access };
     match (target, method) {
         (Target::All(resource), Method::Get) => objects::list(&call, resource).await,
         (Target::All(resource), _) => objects::create(&call, resource).await,
         (Target::One(resource, key), Method::Get) => objects::show(&call, resource, key).await,
         (Target::One(resource, key), Method::Patch) => objects::change(&call, resource, key).await,
         (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
+        (Target::Past(resource), _) => past::list(&call, resource).await,
+        (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
     }
 }
 
 fn target(path: &str) -> Option<Target<'_>> {
     let rest = path.strip_prefix("/api/v1/")?;
-    let resource = |name: &str| resources::ALL.into_iter().find(|r| r.name == name);
+    let managed = |name: &str| resources::ALL.into_iter().find(|r| r.name == name);
+    let past = |name: &str| history::ALL.into_iter().find(|r| r.name == name);
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
-        (name, None, ..) => resource(name).map(Target::All),
+        (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
-        (name, Some(key), None, _) => resource(name).map(|r| Target::One(r, key)),
+        (name, Some(key), None, _) => managed(name)
+            .map(|r| Target::One(r, key))
+            .or_else(|| past(name).map(|r| Target::PastOne(r, key))),
         _ => None,
     }
 }
@@ -134,6 +152,7 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
+        Target::Past(_) | Target::PastOne(..) => &[GET],
         Target::Judgement(_) => &[POST],
     }
 }
@@ -146,7 +165,24 @@ impl<S> Call<'_, S> {
     }
 }
 
-/// `POST /inbox/{id}/judge`. Nothing is judged again until judging exists.
-async fn judge_again<S>(_call: &Call<'_, S>, _request_id: &str) -> Result<Response, Response> {
-    Err(problem::not_found("postback"))
+/// `POST /inbox/{id}/judge`: judges a refused request again, then shows its row. One that was not
+/// refused is shown as it is, so that asking twice changes nothing.
+async fn judge_again(call: &Call<'_, impl Stores>, request_id: &str) -> Result<Response, Response> {
+    let unavailable = |_| problem::storage_unavailable();
+    let namespace = call.access.namespace.as_ref().ok_or_else(problem::namespace_required)?;
+    let entry = call.stores.inbox_entry(namespace, request_id).await.map_err(unavailable)?;
+    let entry = entry.ok_or_else(|| problem::not_found("postback"))?;
+    let outcome = judge::again(call.stores, call.memory, call.moment, namespace, &entry).await;
+    let outcome = outcome.map_err(unavailable)?;
+    if let Some(refusal) = outcome.as_ref().and_then(|outcome| outcome.refusal.as_ref())
+        && refusal.reason == Reason::StorageUnavailable
+    {
+        return Err(problem::storage_unavailable());
+    }
+    if let Some(Errand::KeepAnswer(namespace, conversion)) =
+        outcome.and_then(|outcome| outcome.errand)
+    {
+        call.stores.keep(&namespace, &conversion).await;
+    }
+    past::show(call, &history::INBOX, request_id).await
 }

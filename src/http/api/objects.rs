@@ -118,11 +118,11 @@ fn shown<S: Stores>(
 
 /// The key in an address; what cannot be one is not found.
 fn key_of(resource: &Resource, text: &str) -> Result<Value, Response> {
-    let not_found = || problem::not_found(resource.singular);
-    if !resource.is_numbered() {
-        // Names have no characters that an address would have to encode.
-        return Ok(Value::String(text.to_ascii_lowercase()));
-    }
-    let id = text.parse::<u64>().ok().filter(|id| *id < 1 << 53);
-    id.map(Value::from).ok_or_else(not_found)
+    let key = if resource.is_numbered() {
+        paging::number(text)
+    } else {
+        // Names are in lower case and have no characters that an address would have to encode.
+        Some(text).filter(|text| paging::is_plain(text)).map(|t| t.to_ascii_lowercase().into())
+    };
+    key.ok_or_else(|| problem::not_found(resource.singular))
 }

@@ -12,7 +12,7 @@ use crate::http::request::Request;
 use crate::http::response::Response;
 
 /// How many objects a page has unless `limit` says otherwise.
-const DEFAULT_LIMIT: u32 = 50;
+pub(super) const DEFAULT_LIMIT: u32 = 50;
 
 /// The most that `limit` may say.
 const MAX_LIMIT: u32 = 500;
@@ -64,19 +64,20 @@ pub(super) fn selection(
             limit = self::limit(&text)?;
         } else if name == "cursor" {
             let key = key_of_cursor(&text)?;
-            let fits = if resource.is_numbered() { key.is_u64() } else { key.is_string() };
+            let is_name = key.as_str().is_some_and(is_plain);
+            let fits = if resource.is_numbered() { key.is_u64() } else { is_name };
             selection.after = Some(key).filter(|_| fits);
             selection.after.as_ref().ok_or_else(problem::invalid_cursor)?;
         } else if let Some(field) = resource.field(&name).filter(|field| field.is_filter) {
             let sent = match field.kind {
-                Kind::Reference(_) | Kind::TokenOwner => text.parse::<u64>().map(Value::from).ok(),
+                Kind::Reference(_) | Kind::TokenOwner => number(&text),
                 _ => Some(Value::String(text)),
             };
             let stored = value::filter(field.kind, sent)
                 .map_err(|(_, message)| problem::invalid_parameter(&name, &message))?;
             selection.filters.push((field.name, stored));
         } else {
-            return Err(problem::unknown_parameter(&name, &known(resource)));
+            return Err(problem::unknown_parameter(&name, &known(resource, &["limit", "cursor"])));
         }
     }
     // One more, to know whether there are more.
@@ -84,7 +85,19 @@ pub(super) fn selection(
     Ok((selection, limit as usize))
 }
 
-fn known(resource: &Resource) -> String {
+/// The parameters that a list takes: its own and the filters.
+pub(super) fn known(resource: &Resource, own: &[&str]) -> String {
     let filters = resource.fields.iter().filter(|field| field.is_filter).map(|field| field.name);
-    ["limit", "cursor"].into_iter().chain(filters).collect::<Vec<_>>().join(", ")
+    own.iter().copied().chain(filters).collect::<Vec<_>>().join(", ")
+}
+
+/// A number as an address or query writes it: digits, below 2^53 since numbers are bound as doubles.
+pub(super) fn number(text: &str) -> Option<Value> {
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse::<u64>().ok().filter(|number| is_digits && *number < 1 << 53).map(Value::from)
+}
+
+/// Whether a text can be the key of anything.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 300 && !text.chars().any(char::is_control)
 }

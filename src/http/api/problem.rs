@@ -129,6 +129,12 @@ pub(super) fn field(name: &str, (code, message): Fault) -> FieldFault {
     (name.to_owned(), code, message)
 }
 
+/// A field that refers to nothing.
+pub(super) fn dangling(field: String) -> FieldFault {
+    let message = "There is no object of this id in this namespace.".to_owned();
+    (field, "unknown_reference", message)
+}
+
 /// Why a use case stopped.
 pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) -> Response {
     // A column is named as the field that it holds.
@@ -155,9 +161,11 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "conflict",
             "Two tokens of this owner are valid already; revoke one of them first.",
         ),
-        Stopped::Write(WriteFault::Missing(column)) => {
-            let message = "There is no object of this id in this namespace.".to_owned();
-            invalid_fields(vec![(name(column), "unknown_reference", message)])
+        Stopped::Write(WriteFault::Missing(column)) => invalid_fields(vec![dangling(name(column))]),
+        Stopped::Dangling(column, places) => {
+            let field = name(column);
+            let fault = |place| dangling(format!("{}[{place}].{field}", resource.name));
+            invalid_fields(places.into_iter().map(fault).collect())
         }
         Stopped::Write(WriteFault::Refused) => Response::problem(
             409,

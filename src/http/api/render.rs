@@ -1,6 +1,6 @@
 //! Stored objects as JSON: the fields in their order, and what follows from them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::app::catalog::resource::{Field, Kind, Record, Resource};
 use crate::app::catalog::secrets::PLAIN;
@@ -40,17 +40,31 @@ fn shown(field: &Field, record: &Record) -> Value {
     let stored = record.get(field.name).cloned().unwrap_or(Value::Null);
     match field.kind {
         Kind::Flag | Kind::Default(_) => (stored.as_i64() == Some(1)).into(),
-        Kind::List(_) | Kind::Map(_) => json_text(&stored),
-        Kind::Money => {
-            let currency = record.get("currency").and_then(Value::as_str).and_then(Currency::parse);
-            let minor = stored.as_i64().unwrap_or_default();
-            currency.map_or(Value::Null, |currency| currency.format(minor).into())
-        }
+        Kind::List(_) | Kind::Map(_) | Kind::Json => json_text(&stored),
+        Kind::Money => amount(&stored, record).into(),
         Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
         Kind::Time => instant(&stored),
+        Kind::Price => price(&stored, record),
+        // Events have no names yet.
+        Kind::Event => match stored.as_u64() {
+            None | Some(0) => Value::Null,
+            Some(id) => json!({ "id": id, "name": null }),
+        },
         // A token of the namespace itself belongs to no object.
         Kind::TokenOwner if stored.as_i64() == Some(0) => Value::Null,
         _ => stored,
+    }
+}
+
+fn amount(minor: &Value, record: &Record) -> Option<String> {
+    let currency = Currency::parse(record.get("currency")?.as_str()?)?;
+    Some(currency.format(minor.as_i64()?))
+}
+
+fn price(minor: &Value, record: &Record) -> Value {
+    match amount(minor, record) {
+        Some(amount) => json!({ "amount": amount, "currency": record.get("currency") }),
+        None => Value::Null,
     }
 }
 

@@ -57,8 +57,7 @@ pub(super) fn of_scopes(
 /// A landing page belongs to a campaign of this namespace.
 fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
     record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
-    let message = "There is no object of this id in this namespace.".to_owned();
-    Some(problem::field("campaign_id", ("unknown_reference", message)))
+    Some(problem::dangling("campaign_id".to_owned()))
 }
 
 /// A default is moved, not taken away: `affiliate_id` and clicks without `lp` always lead somewhere.

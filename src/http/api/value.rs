@@ -32,8 +32,7 @@ const MAX_ID: u64 = (1 << 53) - 1;
 /// What is said about a field that does not exist.
 pub(super) fn unknown_field(resource: &Resource) -> Fault {
     let names: Vec<&str> = resource.fields.iter().map(|field| field.name).collect();
-    let message =
-        format!("A {} has no such field; it has {}.", resource.singular, names.join(", "));
+    let message = format!("There is no such field; there are {}.", names.join(", "));
     ("unknown_field", message)
 }
 

@@ -2,7 +2,6 @@
 //! `app/catalog/resources.rs`; every value is bound.
 
 mod read;
-mod sql;
 mod write;
 
 use std::collections::VecDeque;
@@ -45,6 +44,13 @@ impl<D: Database, B: Blobs> Catalog for Stores<D, B> {
         } else {
             Ok(Created::NameReused)
         }
+    }
+
+    async fn dangling(&self, draft: &Draft<'_>, column: &str) -> Result<Vec<usize>, Unavailable> {
+        let Some(statement) = write::dangling(draft, column) else { return Ok(vec![]) };
+        let rows = self.run(vec![statement]).await?.into_iter().flatten();
+        let place = |row: Row| row.get("place")?.as_u64().and_then(|n| usize::try_from(n).ok());
+        Ok(rows.filter_map(place).collect())
     }
 
     async fn change(
@@ -120,7 +126,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     }
 }
 
-fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
+pub(super) fn records(rows: Option<Vec<Row>>) -> Vec<Record> {
     let object = |row| match row {
         Json::Object(record) => Some(record),
         _ => None,

@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use super::sql::Sql;
 use crate::app::catalog::resource::Resource;
 use crate::app::catalog::{Place, Selection};
 use crate::domain::namespace::Namespace;
 use crate::store::executor::Statement;
+use crate::store::sql::Sql;
 
 /// The columns of a resource's fields.
 pub(super) fn columns(resource: &Resource) -> String {

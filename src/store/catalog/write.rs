@@ -4,12 +4,12 @@
 use serde_json::Value as Json;
 
 use super::read;
-use super::sql::Sql;
 use crate::app::catalog::resource::{Field, Kind, Record, Resource, Writable};
 use crate::app::catalog::{Draft, Idempotency, Place};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
+use crate::store::sql::Sql;
 
 /// Creates objects and reads them back. The statements, in this order; 1, 4 and 5 only with a
 /// name for the request:
@@ -102,6 +102,22 @@ fn insert(draft: &Draft<'_>) -> Statement {
         is_ours(&mut sql, draft),
     );
     sql.statement(text)
+}
+
+/// The most objects of a list that are named as referring to nothing.
+const MAX_DANGLING: u32 = 20;
+
+/// Which new objects refer to nothing by a column.
+pub(super) fn dangling(draft: &Draft<'_>, column: &str) -> Option<Statement> {
+    let field = draft.place.resource.fields.iter().find(|field| field.name == column)?;
+    let Kind::Reference(_) = field.kind else { return None };
+    let mut sql = Sql::default();
+    let namespace = sql.bind(scope_of(draft.place));
+    let found = new_value(draft.place.resource, field, &namespace);
+    let (new, limit) = (sql.bind(drafts_json(draft)), sql.bind(MAX_DANGLING));
+    Some(sql.statement(format!(
+        "SELECT new.key AS place FROM json_each({new}) AS new WHERE {found} IS NULL LIMIT {limit}"
+    )))
 }
 
 /// The expression for a column of a new row, with what has to be true for it.

@@ -25,6 +25,7 @@ pub struct SqliteDatabase {
     /// How the batches fail, after how many good ones, and how many of them.
     broken: Cell<Option<(Break, usize, usize)>>,
     batches: Cell<usize>,
+    last: RefCell<Vec<Statement>>,
 }
 
 impl SqliteDatabase {
@@ -46,6 +47,7 @@ impl SqliteDatabase {
             connection: RefCell::new(connection),
             broken: Cell::new(None),
             batches: Cell::new(0),
+            last: RefCell::default(),
         }
     }
 
@@ -67,6 +69,18 @@ impl SqliteDatabase {
     /// How many round trips there were.
     pub fn batches(&self) -> usize {
         self.batches.get()
+    }
+
+    /// How SQLite goes about the statements of the last batch, a line per step: which index it
+    /// searches, what it scans.
+    pub fn plan(&self) -> String {
+        let connection = self.connection.borrow();
+        let explain = |statement: &Statement| {
+            let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+            run(&connection, &Statement::new(sql, statement.parameters.clone())).unwrap()
+        };
+        let steps: Vec<Row> = self.last.borrow().iter().flat_map(explain).collect();
+        steps.iter().map(|step| format!("{}\n", step["detail"].as_str().unwrap())).collect()
     }
 
     /// The rows of one statement without parameters, past any failure; for looking.
@@ -93,6 +107,7 @@ impl SqliteDatabase {
 impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
         self.batches.set(self.batches.get() + 1);
+        self.last.replace(statements.clone());
         let failure = self.takes_failure();
         if failure == Some(Break::BeforeCommit) {
             return Err(DatabaseFault::Unavailable("broken before the commit".into()));

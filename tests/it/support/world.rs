@@ -4,12 +4,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use backtrail::app::errands;
 use backtrail::app::settings::{Moment, Settings};
 use backtrail::domain::click_id::Keyring;
 use backtrail::domain::time::Timestamp;
-use backtrail::http::api;
 use backtrail::http::request::{Headers, Method, Request};
 use backtrail::http::response::{Body, Response};
+use backtrail::http::{self, App, Isolate};
 use backtrail::store::Stores;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -26,6 +27,8 @@ pub const BEGINNING_MS: u64 = 1_795_253_400_000;
 pub struct World {
     /// Everything it keeps.
     pub stores: Stores<SqliteDatabase, MapBlobs>,
+    /// What its only isolate remembers.
+    pub isolate: Isolate,
     now: Cell<Timestamp>,
     drawn: Cell<u64>,
 }
@@ -38,15 +41,16 @@ impl World {
 
     /// An empty installation with these settings.
     pub fn of(settings: Settings) -> Self {
+        let isolate = Isolate::default();
         let stores = Stores {
             database: SqliteDatabase::new(),
             blobs: MapBlobs::default(),
-            memory: Rc::default(),
+            memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
         };
         let now = Cell::new(Timestamp::from_ms(BEGINNING_MS));
-        Self { stores, now, drawn: Cell::new(0) }
+        Self { stores, isolate, now, drawn: Cell::new(0) }
     }
 
     /// The settings of [`World::new`].
@@ -96,7 +100,8 @@ impl World {
         Operator { namespace: namespace.into(), ..self.root() }
     }
 
-    /// Sends a request to `http://host/path`.
+    /// Sends a request to `http://host/path`, and does at once what its reply leaves to do without
+    /// waiting for others.
     pub fn answers(
         &self,
         method: Method,
@@ -106,13 +111,35 @@ impl World {
     ) -> Response {
         let url = format!("http://{address}");
         let request = Request::new(method, &url, headers, body).unwrap();
-        // Different at each call, the same in each run.
-        let random = || {
-            self.drawn.set(self.drawn.get() + 1);
-            Sha256::digest(self.drawn.get().to_be_bytes()).into()
-        };
-        let moment = Moment { now: self.now.get(), random: &random };
-        block_on(api::respond(&self.stores, &self.stores.settings, &moment, &request))
+        let random = || self.draws();
+        let moment = Moment { now: self.now(), random: &random };
+        let settings = &self.stores.settings;
+        let app = App { ports: &self.stores, isolate: &self.isolate, settings, moment };
+        let answer = block_on(http::respond(&app, &request));
+        if let Some(errand) = answer.errand {
+            let run = |errand| block_on(errands::run(&self.stores, vec![errand]));
+            errands::duty(&self.isolate.refusals, errand, run);
+        }
+        answer.response
+    }
+
+    /// Waits until everything is written that is written behind replies.
+    pub fn settles(&self) {
+        let settings = &self.stores.settings;
+        self.waits_ms(settings.click_page_ms.max(errands::REFUSALS_WAIT_MS));
+        let random = || self.draws();
+        let moment = Moment { now: self.now(), random: &random };
+        block_on(async {
+            errands::write_pages(&self.stores, &self.isolate.pages, settings, moment.now).await;
+            errands::refresh(&self.stores, &self.isolate.memory, moment.now).await;
+            errands::count_refusals(&self.stores, &self.isolate.refusals, &moment).await;
+        });
+    }
+
+    /// 32 bytes, different at each call, the same in each run.
+    fn draws(&self) -> [u8; 32] {
+        self.drawn.set(self.drawn.get() + 1);
+        Sha256::digest(self.drawn.get().to_be_bytes()).into()
     }
 }
 

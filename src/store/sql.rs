@@ -2,23 +2,23 @@
 
 use serde_json::Value as Json;
 
-use crate::store::executor::{Statement, Value};
+use super::executor::{Statement, Value};
 
 /// A statement in the making.
 #[derive(Default)]
-pub(super) struct Sql {
+pub(crate) struct Sql {
     parameters: Vec<Value>,
 }
 
 impl Sql {
     /// Binds a value; the result stands for it in the text, as often as needed.
-    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.parameters.push(value.into());
         format!("?{}", self.parameters.len())
     }
 
     /// Binds a stored value. Only scalars are stored.
-    pub(super) fn bind_json(&mut self, value: &Json) -> String {
+    pub(crate) fn bind_json(&mut self, value: &Json) -> String {
         let value = match value {
             Json::String(text) => Value::Text(text.clone()),
             Json::Number(number) => number.as_i64().map_or(Value::Null, Value::Integer),
@@ -28,7 +28,7 @@ impl Sql {
     }
 
     /// The statement.
-    pub(super) fn statement(self, text: String) -> Statement {
+    pub(crate) fn statement(self, text: String) -> Statement {
         Statement::new(text, self.parameters)
     }
 }

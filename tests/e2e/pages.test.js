@@ -1,0 +1,129 @@
+// Clicks are written behind the reply, a page at a time. Whatever becomes of the request that opened a page, of D1 and of
+// the isolate, its clicks are in D1 once in the end.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { eventually } from "./support/eventually.js";
+import { concurrently } from "./support/senders.js";
+import { createNamespace } from "./support/tracker.js";
+import { startWorker } from "./support/worker.js";
+
+const PAGE_MS = 25;
+
+let worker, shop, scene;
+before(async () => {
+  worker = await startWorker({ vars: { CLICK_PAGE_MS: String(PAGE_MS) } });
+  shop = await createNamespace(worker, "pages");
+  scene = await shop.campaign();
+  await shop.clickId(scene);
+  await eventually("the first click is written", async () => (await written()) === 1);
+});
+afterEach(() => worker.calm());
+after(() => worker?.stop());
+
+const written = async () => (await worker.query("SELECT count(*) AS clicks FROM clicks"))[0].clicks;
+const isWritten = async (clickId) =>
+  (await worker.query("SELECT count(*) AS clicks FROM clicks WHERE click_id = ?1", clickId))[0].clicks === 1;
+const cancelled = { headers: { "x-cancelled": "1" } };
+
+test("a click is written by the request that opened its page, without another request", async () => {
+  const id = await shop.clickId(scene);
+  await eventually("the click is written", () => isWritten(id));
+});
+
+test("the clicks of a page whose opener was cancelled are written by a later request", async () => {
+  const rows = await written();
+  const opener = await shop.clickId(scene, {}, cancelled);
+  const second = await shop.clickId(scene);
+
+  const later = [];
+  await eventually("the abandoned page is written", async () => {
+    later.push(await shop.clickId(scene));
+    return (await isWritten(opener)) && (await isWritten(second));
+  });
+  await eventually("the later clicks are written", async () => (await written()) === rows + 2 + later.length);
+});
+
+test("control: without a later request the abandoned page stays unwritten", async () => {
+  const opener = await shop.clickId(scene, {}, cancelled);
+  const opened = performance.now();
+  // Long after the page was due, looked at past the Worker.
+  await eventually("time went by", () => performance.now() - opened > 20 * PAGE_MS);
+  assert.ok(!(await isWritten(opener)), "the cancelled request wrote its page, so the test above shows nothing");
+  await eventually("the page is written in the end", async () => {
+    await shop.clickId(scene);
+    return isWritten(opener);
+  });
+});
+
+test("clicks that D1 did not take are kept in KV, and the cron job writes each of them once", async (t) => {
+  const rows = await eventuallyStill(written);
+  const keysBefore = new Set(await worker.keys());
+  await worker.faults({ d1: { down: true, match: "INTO clicks" } });
+  const ids = [];
+  for (let i = 0; i < 30; i++) ids.push(await shop.clickId(scene));
+  const kept = await eventually("all of them are in KV", async () => {
+    const fresh = (await worker.keys()).filter((key) => !keysBefore.has(key));
+    return fresh.length > 0 && (await worker.counts()).failures > 0 && fresh;
+  });
+  t.diagnostic(`keys while D1 was down: ${kept.slice(0, 5).join(" ")}`);
+  assert.equal(await written(), rows);
+
+  // The isolate's memory is gone, so that only what is kept can be written.
+  await eventuallyStill(async () => (await worker.keys()).length);
+  await worker.kill();
+  await worker.restart();
+  await worker.tick();
+
+  assert.equal(await written(), rows + ids.length);
+  for (const id of ids) assert.equal((await shop.get(`clicks/${id}`)).click_id, id);
+  await worker.tick();
+  assert.equal(await written(), rows + ids.length);
+});
+
+test("a click whose row never arrives is credited all the same", async () => {
+  const id = await shop.clickId(scene, {}, cancelled);
+  await worker.kill();
+  await worker.restart();
+  assert.ok(!(await isWritten(id)));
+
+  const reply = await shop.postback({ click_id: id, order_id: "without-a-row" });
+
+  assert.equal(reply.verdict, "recorded");
+  const conversion = await shop.get(`conversions/${reply.conversion_id}`);
+  assert.equal(conversion.affiliate_id, scene.affiliate.id);
+  assert.equal(conversion.campaign_id, scene.campaign.id);
+});
+
+test("a thousand concurrent clicks cost at most 20 statements and 20 puts, and one row each", async (t) => {
+  const busy = await startWorker();
+  try {
+    const shop = await createNamespace(busy, "busy");
+    const scene = await shop.campaign();
+    await shop.clickId(scene);
+    const rows = async () => (await busy.query("SELECT count(*) AS clicks FROM clicks"))[0].clicks;
+    await eventually("the first click is written", async () => (await rows()) === 1);
+    await busy.counts({ reset: true });
+    await concurrently(50, Array(1_000).fill(scene), (scene) => shop.clickId(scene));
+    await eventually("all are written", async () => (await rows()) === 1_001);
+    const counts = await busy.counts();
+    t.diagnostic(JSON.stringify(counts));
+    assert.equal(counts.rowsWritten, 1_000);
+    assert.ok(counts.statements <= 20, `${counts.statements} statements`);
+    assert.ok(counts.puts <= 20, `${counts.puts} puts`);
+  } finally {
+    await busy.stop();
+  }
+});
+
+/** The value once it has stopped changing: three equal readings, each a page's time apart. */
+async function eventuallyStill(read) {
+  let last;
+  let equal = 0;
+  return eventually("it stopped changing", async () => {
+    const value = await read();
+    equal = value === last ? equal + 1 : 0;
+    last = value;
+    return equal >= 3 && { value };
+  }, { every: PAGE_MS * 2 }).then(({ value }) => value);
+}
