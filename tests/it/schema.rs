@@ -192,10 +192,6 @@ fn the_hot_statements_search_by_their_index() {
             "SEARCH clicks USING PRIMARY KEY (namespace=? AND time=? AND page=? AND ordinal=?)",
         ),
         (
-            "UPDATE clicks SET uncounted = NULL WHERE namespace = 'demo' AND time = 1 AND click_id = 'x'",
-            "SEARCH clicks USING PRIMARY KEY (namespace=? AND time=?)",
-        ),
-        (
             "SELECT * FROM conversions WHERE namespace = 'demo' AND conversion_id = 'x'",
             "SEARCH conversions USING PRIMARY KEY (namespace=? AND conversion_id=?)",
         ),
