@@ -1,8 +1,7 @@
 //! A site event: noted, and judged as a report where its campaign maps it to a conversion.
 
-use crate::app::judge::{Ports, report};
+use crate::app::judge::{Outcome, Ports, Report, report};
 use crate::app::memory::Memory;
-use crate::app::outcome::{Outcome, Report, storage_unavailable};
 use crate::app::settings::Moment;
 use crate::app::situate::{Stop, situate};
 use crate::domain::conversion::Source;
@@ -48,7 +47,7 @@ pub async fn collect(
             let detail = "this namespace has 200 names of events already; use one of them";
             return Collected::Refused(Refusal::of(Reason::InvalidParameter, "event", detail));
         }
-        Err(_) => return Collected::Refused(storage_unavailable()),
+        Err(_) => return Collected::Refused(crate::app::judge::storage_unavailable()),
     }
     let mut pairs = event.parameters;
     pairs.extend(event.click_id.map(|id| ("click_id".to_owned(), id)));
@@ -60,7 +59,7 @@ pub async fn collect(
         Ok(situation) => situation.campaign,
         Err(Stop::Refused(refusal)) => return Collected::Refused(refusal),
         Err(Stop::Unavailable) => {
-            return Collected::Refused(storage_unavailable());
+            return Collected::Refused(crate::app::judge::storage_unavailable());
         }
     };
     if !campaign.is_some_and(|campaign| campaign.site_events.contains(&event.name)) {

@@ -1,10 +1,12 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
 use crate::app::answers::Answers;
+use crate::app::judge::Errand;
 use crate::app::memory::Memory;
-use crate::app::outcome::Errand;
 use crate::app::pages::Pages;
-use crate::app::ports::{AnswerCopies, ClickStore, Configuration, Ledger, Vitals};
+use crate::app::ports::{
+    AnswerCopies, ClickStore, Configuration, ConfigurationCopies, Ledger, Vitals,
+};
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
@@ -12,9 +14,12 @@ use crate::domain::time::Timestamp;
 /// How long refusals are gathered before they are counted.
 pub const REFUSALS_WAIT_MS: u64 = 1_000;
 
-/// Pages kept aside that one run of the cron job writes: two queries each, and a run stays below
-/// the 50 queries of a free plan.
-const PAGES_PER_RUN: usize = 20;
+/// Pages kept aside that one run of the cron job writes: three calls of a store each, and a run
+/// stays about the 50 of a free plan; what is left over is done by the next.
+const PAGES_PER_RUN: usize = 15;
+
+/// Stale copies that one run removes: a call each, besides the pages and five of the run's own.
+const STALE_COPIES_PER_RUN: usize = 10;
 
 /// Takes an errand up, in memory. Says which duty has to be done behind the reply, if any: other
 /// requests may be doing it already.
@@ -75,10 +80,10 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
     }
 }
 
-/// The cron job: writes pages that were kept aside, and this isolate's overdue ones, then notes
-/// that it ran.
+/// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
+/// that are stale, then notes that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,
@@ -86,5 +91,6 @@ pub async fn tick(
     write_pages(ports, pages, settings, now).await;
     // What stays aside is tried again by the next run, a minute later.
     let _ = ports.write_pages_kept_aside(PAGES_PER_RUN).await;
+    let _ = ports.remove_stale(STALE_COPIES_PER_RUN).await;
     let _ = ports.note_cron_run(now).await;
 }

@@ -74,8 +74,10 @@ pub fn follow(
         return Ok(Followed::Nowhere);
     };
     let parameters = crate::domain::click_parameters::parse(arrival.query);
-    let link = link(memory, moment, namespace, &parameters)?;
-    let campaign_id = parameters.campaign_id.or(link.as_ref().map(|link| link.campaign_id));
+    // A link of another campaign than the one named is an unknown link.
+    let link = link(memory, moment, namespace, &parameters)?
+        .filter(|link| parameters.campaign_id.is_none_or(|named| named == link.campaign_id));
+    let campaign_id = link.as_ref().map(|link| link.campaign_id).or(parameters.campaign_id);
     let campaign = match campaign_id {
         Some(id) => known(memory.campaign(namespace, id, moment.now), || {
             Wanted::Campaign(namespace.clone(), id)
@@ -91,15 +93,10 @@ pub fn follow(
         visit: visit::read(&arrival.hints),
     };
     match (link, campaign) {
-        // A link of another campaign than the one named is an unknown link.
-        (Some(link), Some(campaign))
-            if link.campaign_id == campaign.id
-                && is_open(&space, &campaign, &link)
-                && !campaign.landing_pages.is_empty() =>
-        {
+        (Some(link), Some(campaign)) if is_open(&space, &campaign, &link) => {
             Ok(click.to_campaign(pages, &campaign, &link))
         }
-        (_, campaign) => Ok(click.back(campaign.as_deref())),
+        (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),
     }
 }
 
@@ -159,7 +156,7 @@ impl Click<'_> {
     fn to_campaign(&self, pages: &Pages, campaign: &Campaign, link: &Link) -> Followed {
         let mut warnings = self.parameters.warnings.clone();
         let Some(destination) = self.destination(campaign, &mut warnings) else {
-            return self.back(Some(campaign));
+            return self.back(Some(campaign), Some(link));
         };
         let place = pages.place(|| page_name((self.moment.random)()), self.moment.now);
         if self.parameters.consent_denied {
@@ -244,7 +241,7 @@ impl Click<'_> {
         link: &Link,
         click_id: &str,
     ) -> String {
-        let values = |name: Macro| self.value(name, Some((campaign, link)), click_id);
+        let values = |name: Macro| self.value(name, Some(campaign), Some(link), click_id);
         let mut location = String::with_capacity(256);
         let has_click_id = match destination {
             Destination::Page(page) => {
@@ -270,14 +267,14 @@ impl Click<'_> {
     }
 
     /// No destination of the campaign: its own traffic-back address, else the namespace's.
-    fn back(&self, campaign: Option<&Campaign>) -> Followed {
+    fn back(&self, campaign: Option<&Campaign>, link: Option<&Link>) -> Followed {
         let template: Option<&Template> =
             campaign.and_then(|c| c.traffic_back.as_ref()).or(self.space.traffic_back.as_ref());
         match template {
             None => Followed::Nowhere,
             Some(template) => {
                 let mut location = String::new();
-                template.render_into(&mut location, &|name| self.value(name, None, ""));
+                template.render_into(&mut location, &|name| self.value(name, campaign, link, ""));
                 Followed::Redirect { location, cookies: Vec::new(), duty: Duty::default() }
             }
         }
@@ -301,7 +298,8 @@ impl Click<'_> {
     fn value<'v>(
         &'v self,
         name: Macro,
-        of: Option<(&Campaign, &Link)>,
+        campaign: Option<&Campaign>,
+        link: Option<&Link>,
         click_id: &'v str,
     ) -> Option<Cow<'v, str>> {
         let number = |number: u32| Some(Cow::Owned(number.to_string()));
@@ -309,13 +307,13 @@ impl Click<'_> {
         match name {
             Macro::ClickId => Some(click_id.into()),
             Macro::CampaignId => {
-                of.map(|(c, _)| c.id).or(self.parameters.campaign_id).and_then(number)
+                campaign.map(|c| c.id).or(self.parameters.campaign_id).and_then(number)
             }
-            Macro::RefId => of.map(|(_, l)| l.id).or(self.parameters.ref_id).and_then(number),
+            Macro::RefId => link.map(|l| l.id).or(self.parameters.ref_id).and_then(number),
             Macro::AffiliateId => {
-                of.map(|(_, l)| l.affiliate_id).or(self.parameters.affiliate_id).and_then(number)
+                link.map(|l| l.affiliate_id).or(self.parameters.affiliate_id).and_then(number)
             }
-            Macro::AdvertiserId => of.map(|(c, _)| c.advertiser_id).and_then(number),
+            Macro::AdvertiserId => campaign.map(|c| c.advertiser_id).and_then(number),
             Macro::Source => parameter(&self.parameters.source),
             Macro::ExternalClickId => parameter(&self.parameters.external_click_id),
             Macro::Country => {

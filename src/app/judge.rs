@@ -1,17 +1,21 @@
 //! A postback, from its arrival to its answer; also what pixels and the site script report, and
 //! judging again.
 
-use crate::app::memory::Memory;
-use crate::app::outcome::{Errand, Outcome, Report, request_id, storage_unavailable};
+mod outcome;
+
+pub use outcome::{Errand, Outcome, storage_unavailable};
+
+use crate::app::memory::{Lookup, Memory};
 use crate::app::ports::{
     AnswerCopies, Commit, Configuration, InboxEntry, Ledger, RefusedRequest, Unavailable,
 };
 use crate::app::settings::Moment;
-use crate::app::situate::{Situation, Stop, prove, situate};
+use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::configuration::ConversionsPerClick;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::judgement::{Case, Facts, Judgement, Question, judge, unknown_click};
 use crate::domain::namespace::Namespace;
+use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};
 use crate::domain::postback::{Postback, ReplyFormat};
 use crate::domain::time::Timestamp;
@@ -24,6 +28,29 @@ impl<T: Ledger + AnswerCopies + Configuration> Ports for T {}
 /// How often a contradicted commit is decided anew. Each contradiction means that somebody else
 /// committed in between, after which the facts say so; a second one needs a second somebody.
 const MAX_TRIES: usize = 3;
+
+/// A report as it arrived, parsed.
+#[derive(Debug)]
+pub struct Report {
+    /// The namespace that the host names.
+    pub namespace: Namespace,
+    /// Where it came in.
+    pub source: Source,
+    /// Its parameters.
+    pub postback: Postback,
+    /// Warnings of parsing.
+    pub warnings: Vec<Warning>,
+    /// The client's address.
+    pub address: Option<IpAddress>,
+}
+
+/// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
+/// Sorts by time.
+pub fn request_id(moment: &Moment<'_>) -> String {
+    let random = (moment.random)();
+    let tail: String = random.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    format!("req_{:012x}{tail}", moment.now.ms())
+}
 
 /// Judges a report that has been parsed. The steps, in their order; the first that does not go on
 /// is the reason:
@@ -58,7 +85,7 @@ pub async fn report(
         }
         Err(Stop::Unavailable) => Outcome::refused(request_id, storage_unavailable(), format),
         Err(Stop::Refused(refusal)) => {
-            let counted = refused_request(report, moment, &refusal);
+            let counted = refused_request(memory, report, moment, &refusal);
             let errand = Some(Errand::CountRefusal(Box::new(counted)));
             Outcome { errand, ..Outcome::refused(request_id, refusal, format) }
         }
@@ -75,17 +102,27 @@ async fn authenticated(
     let situation = situate(ports, memory, &report.namespace, postback, now).await?;
     let proof =
         prove(ports, memory, &situation, postback, report.source, report.address, now).await?;
+    let situation = recollect(ports, memory, &report.namespace, postback, situation, now).await?;
     Ok((situation, proof))
 }
 
 /// What is kept of a request that failed before authentication: no secrets, at most 2,000 bytes.
-fn refused_request(report: &Report, moment: &Moment<'_>, refusal: &Refusal) -> RefusedRequest {
+/// Names that a stranger made up are not kept apart, or they would fill the tables.
+fn refused_request(
+    memory: &Memory,
+    report: &Report,
+    moment: &Moment<'_>,
+    refusal: &Refusal,
+) -> RefusedRequest {
+    let (name, now) = (&report.namespace, moment.now);
+    let exists = |id: &u32| matches!(memory.campaign(name, *id, now), Lookup::Known(_));
+    let is_named = matches!(memory.namespace(name, now), Lookup::Known(_));
     let pairs = report.postback.stored.iter().map(|(name, value)| format!("{name}={value}"));
     let mut parameters = pairs.collect::<Vec<_>>().join("&");
     parameters.truncate(parameters.floor_char_boundary(2_000));
     RefusedRequest {
-        namespace: Some(report.namespace.clone()),
-        campaign_id: report.postback.campaign_id,
+        namespace: is_named.then(|| name.clone()),
+        campaign_id: report.postback.campaign_id.filter(exists),
         received_at: moment.now,
         reason: refusal.reason,
         detail: refusal.detail.clone(),
@@ -120,6 +157,7 @@ pub async fn again(
         Err(Stop::Refused(refusal)) => return refused(refusal),
         Err(Stop::Unavailable) => return Err(Unavailable),
     };
+    let situation = recollect(ports, memory, namespace, &postback, situation, moment.now).await?;
     let trial = Trial {
         request_id: entry.request_id.clone(),
         namespace,
@@ -230,7 +268,7 @@ impl Trial<'_> {
             }
             Judgement::Refuse(refusal) => self.outcome(Verdict::Rejected, Some(refusal), None),
         };
-        // The table of permissions refused the dry run itself to those who may not have one.
+        // The table of permissions refuses the dry run itself to those who may not have one.
         outcome.is_dry_run = may(self.proof, Act::SeeMoney, case.campaign);
         outcome
     }
@@ -244,7 +282,8 @@ impl Trial<'_> {
         if copy.is_some() {
             match judge(case, &Facts { by_key: copy, ..Facts::default() }) {
                 Judgement::Repeat(known) => {
-                    return self.outcome(Verdict::Duplicate, None, Some(*known));
+                    let outcome = self.outcome(Verdict::Duplicate, None, Some(*known));
+                    return Outcome { is_dry_run: self.postback.is_dry_run, ..outcome };
                 }
                 Judgement::Refuse(refusal) if refusal.reason == Reason::Conflict => {
                     return self.outcome(Verdict::Rejected, Some(refusal), None);
@@ -272,6 +311,10 @@ impl Trial<'_> {
                 "nothing says whom to credit: send the click_id that the landing page got in its address",
             ),
         };
+        if self.postback.is_dry_run {
+            let outcome = self.outcome(Verdict::Rejected, Some(refusal), None);
+            return Outcome { is_dry_run: true, ..outcome };
+        }
         match self.note(ports, Verdict::Rejected, Some(&refusal), None).await {
             Ok(()) => self.outcome(Verdict::Rejected, Some(refusal), None),
             Err(Unavailable) => self.outcome(Verdict::Rejected, Some(storage_unavailable()), None),

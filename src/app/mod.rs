@@ -12,7 +12,6 @@ pub mod follow;
 pub mod history;
 pub mod judge;
 pub mod memory;
-pub mod outcome;
 pub mod pages;
 pub mod ports;
 pub mod rate;

@@ -185,13 +185,16 @@ pub trait Configuration {
 /// The copies of configuration that the redirect reads, in memory and in KV.
 pub trait ConfigurationCopies {
     /// Makes the copies follow a committed write. Best effort and awaited: afterwards this isolate
-    /// sees the change, others within 30 seconds of KV's own propagation. A failure is for the
-    /// log, the write stands.
+    /// sees the change, others within 30 seconds of KV's own propagation. If the copies do not
+    /// answer the write stands, and the ledger remembers which copies are stale.
     fn changed(&self, what: &[Wanted], now: Timestamp) -> impl Future<Output = ()>;
 
     /// Forgets that values were unknown, since they were created just now. There can be thousands,
     /// and what did not exist has no copies, so this stays within memory.
     fn appeared(&self, what: &[Wanted]);
+
+    /// Removes stale copies, at most `limit` of them, so that readers ask the ledger. Repeatable.
+    fn remove_stale(&self, limit: usize) -> impl Future<Output = Result<(), Unavailable>>;
 }
 
 /// The place where clicks end up.

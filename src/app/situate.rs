@@ -8,11 +8,13 @@ use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::ports::{Configuration, Ledger, Unavailable};
 use crate::domain::click_id::ClickId;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings, SecretHash};
-use crate::domain::conversion::Source;
-use crate::domain::judgement::Click;
+use crate::domain::conversion::{INITIAL, Source};
+use crate::domain::judgement::{Click, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
-use crate::domain::permission::{Proof, Tokens, authenticate, bad_token};
+use crate::domain::permission::{
+    Proof, Tokens, authenticate, bad_token, missing_token, wrong_token,
+};
 use crate::domain::postback::Postback;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal};
@@ -135,6 +137,28 @@ pub async fn situate(
     Ok(Situation { space, campaign, genuine })
 }
 
+/// Looks up an id that no key verifies among recorded conversions, for a sender who has proved
+/// himself and names no campaign: the conversion names it. Ids of retired keys are such.
+pub async fn recollect(
+    ports: &(impl Configuration + Ledger),
+    memory: &Memory,
+    namespace: &Namespace,
+    postback: &Postback,
+    situation: Situation,
+    now: Timestamp,
+) -> Result<Situation, Unavailable> {
+    let click_id = postback.click_id.clone();
+    if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
+        return Ok(situation);
+    }
+    let question = Question { conversion_id: None, click_id, order: None, event_id: INITIAL };
+    let campaign = match ports.facts(namespace, &question).await?.by_click {
+        Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
+        None => None,
+    };
+    Ok(Situation { campaign, ..situation })
+}
+
 /// The refusal of a host that names no namespace.
 pub fn unknown_namespace() -> Refusal {
     Refusal::new(
@@ -165,9 +189,8 @@ pub async fn prove(
         };
         return match token_hash {
             Some(hash) if own.accept(&hash) && source == Source::Postback => Ok(Proof::Token),
-            _ => Err(Stop::Refused(bad_token(
-                "no campaign could be found for this request, so it needs the namespace's own token: check click_id and campaign_id",
-            ))),
+            Some(_) => Err(Stop::Refused(wrong_token())),
+            None => Err(Stop::Refused(missing_token())),
         };
     };
     if source != Source::Postback {

@@ -94,9 +94,11 @@ impl Question {
     /// The question about a case.
     pub fn about(case: &Case<'_>) -> Self {
         let order_id = case.postback.order_id.clone();
+        // A click with many orders has as many conversions, of which none answers the question.
+        let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
         Self {
             conversion_id: key(case, INITIAL, &Facts::default()).ok(),
-            click_id: case.click.text().map(str::to_owned),
+            click_id: case.click.text().filter(|_| is_one_per_click).map(str::to_owned),
             order: order_id.map(|order_id| (case.campaign.id, order_id)),
             event_id: INITIAL,
         }
@@ -138,8 +140,8 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     window(case, id)?;
     intake(case)?;
     let mut warnings = case.warnings.to_vec();
-    let money = money(case, &mut warnings)?;
     let (status, why) = status(case, id, &mut warnings)?;
+    let money = money(case, &mut warnings)?;
     Ok(Judgement::Create(Box::new(Conversion {
         conversion_id,
         request_id: case.request_id.to_owned(),

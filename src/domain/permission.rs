@@ -79,17 +79,24 @@ impl Tokens<'_> {
     }
 }
 
-/// Authenticates a postback for a campaign: the lists first, then the token where one is wanted
-/// or was sent.
+/// Authenticates a postback for a campaign: the token first where one is wanted or was sent, then
+/// the lists, so that whoever lacks the token is told the same as where no campaign is.
 ///
 /// # Errors
-/// `ip_not_allowed`, or `bad_token`; neither says which tokens or networks would do.
+/// `bad_token`, or `ip_not_allowed`; neither says which tokens or networks would do.
 pub fn authenticate(
     campaign: &Campaign,
     tokens: &Tokens<'_>,
     token_hash: Option<&SecretHash>,
     address: Option<IpAddress>,
 ) -> Result<Proof, Refusal> {
+    let is_proven = match token_hash {
+        // A wrong token is refused even where none is wanted: the sender believes in it.
+        Some(hash) if !tokens.accept(hash) => return Err(wrong_token()),
+        Some(_) => true,
+        None if campaign.authentication == Authentication::Token => return Err(missing_token()),
+        None => false,
+    };
     let denied = address.is_some_and(|a| is_listed(a, &campaign.ip_deny));
     let wants_address = !campaign.ip_allow.is_empty();
     let allowed = address.is_some_and(|a| is_listed(a, &campaign.ip_allow));
@@ -100,21 +107,29 @@ pub fn authenticate(
             "this address may not post to the campaign; ask its operator to add the address of your server",
         ));
     }
-    match (campaign.authentication, token_hash) {
-        (_, Some(hash)) if tokens.accept(hash) => Ok(Proof::Token),
-        (Authentication::Token, None) => Err(bad_token(
-            "the campaign's postbacks need a token: add token=… as shown in the campaign's postback_url",
-        )),
-        // A wrong token is refused even where none is wanted: the sender believes in it.
-        (_, Some(_)) => Err(bad_token(
-            "the token is not valid here: copy it again from the campaign's postback_url; it may have been revoked",
-        )),
-        (Authentication::None, None) if wants_address => Ok(Proof::Address),
-        (Authentication::None, None) => Ok(Proof::Nothing),
-    }
+    Ok(match (is_proven, wants_address) {
+        (true, _) => Proof::Token,
+        (false, true) => Proof::Address,
+        (false, false) => Proof::Nothing,
+    })
 }
 
-/// The refusal of a missing or wrong token.
+/// The refusal of a request without a token. The same whether its campaign or click exists or
+/// not: a stranger is not told.
+pub fn missing_token() -> Refusal {
+    bad_token(
+        "this request needs a token: send token=… as in the campaign's postback_url, and check click_id and campaign_id",
+    )
+}
+
+/// The refusal of a wrong token, likewise.
+pub fn wrong_token() -> Refusal {
+    bad_token(
+        "the token is not valid for this request: copy it again from the campaign's postback_url (it may have been revoked), and check click_id and campaign_id",
+    )
+}
+
+/// A refusal that a token would have prevented.
 pub fn bad_token(detail: &str) -> Refusal {
     Refusal::of(Reason::BadToken, "token", detail)
 }

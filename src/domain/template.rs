@@ -150,7 +150,7 @@ pub struct Template {
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
-    /// Literal text, percent-encoded where it has to be.
+    /// Literal text, in an address percent-encoded where it has to be.
     Text(String),
     /// A value; in a path, one that would be a dot segment is left out.
     Value { name: Macro, is_in_path: bool },
@@ -167,12 +167,27 @@ pub fn compile_leniently(text: &str) -> Template {
     compile_with(text, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_default()
 }
 
-/// Compiles; `judge` says whether a fault ends it.
+/// The same for a text that is encoded as a whole when it is rendered
+/// ([`Template::render_plain_into`]): its literals stay as they are.
+pub fn compile_plain_leniently(text: &str) -> Template {
+    let builder = Builder { is_plain: true, ..Builder::default() };
+    let judge = |_| Ok::<(), std::convert::Infallible>(());
+    compile_into(builder, text, judge).unwrap_or_default()
+}
+
+/// Compiles an address; `judge` says whether a fault ends it.
 fn compile_with<E>(
     text: &str,
     judge: impl Fn(TemplateFault) -> Result<(), E>,
 ) -> Result<Template, E> {
-    let mut builder = Builder::default();
+    compile_into(Builder::default(), text, judge)
+}
+
+fn compile_into<E>(
+    mut builder: Builder,
+    text: &str,
+    judge: impl Fn(TemplateFault) -> Result<(), E>,
+) -> Result<Template, E> {
     let mut rest = text;
     while let Some((literal, after)) = rest.split_once('{') {
         builder.text(literal);
@@ -200,6 +215,8 @@ fn compile_with<E>(
 struct Builder {
     pieces: Vec<Piece>,
     is_behind_path: bool,
+    /// Literals are not encoded.
+    is_plain: bool,
 }
 
 impl Builder {
@@ -212,7 +229,11 @@ impl Builder {
             self.pieces.push(Piece::Text(String::new()));
         }
         if let Some(Piece::Text(text)) = self.pieces.last_mut() {
-            encoding::encode_unless(text, literal, encoding::is_address_byte);
+            if self.is_plain {
+                text.push_str(literal);
+            } else {
+                encoding::encode_unless(text, literal, encoding::is_address_byte);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::request::{Method, Request};
 use super::response::Response;
-use super::{Answer, App, Isolate, Ports, development_namespace, named_by_host};
+use super::{Answer, App, Host, Isolate, Ports, development_namespace, host_of};
 use crate::app::follow::{Arrival, Followed, follow};
 use crate::app::memory::{Lookup, Wanted};
 use crate::app::settings::{Moment, Settings};
@@ -76,9 +76,10 @@ fn namespace(
     moment: &Moment<'_>,
     request: &Request<'_>,
 ) -> Result<Option<Namespace>, Wanted> {
-    let host = match named_by_host(request) {
-        Ok(namespace) => return Ok(Some(namespace)),
-        Err(host) => host,
+    let host = match host_of(request) {
+        Host::Names(namespace) => return Ok(Some(namespace)),
+        Host::MayBeCustom(host) => host,
+        Host::Anonymous => return Ok(development_namespace(settings)),
     };
     match isolate.memory.host(&host, moment.now) {
         Lookup::Known(namespace) => Ok(Some((*namespace).clone())),

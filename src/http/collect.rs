@@ -7,7 +7,7 @@ use super::request::{Method, Request};
 use super::response::Response;
 use super::{Answer, App, Ports, namespace_of};
 use crate::app::collect::{Collected, SiteEvent, collect};
-use crate::app::outcome::storage_unavailable;
+use crate::app::judge::storage_unavailable;
 use crate::app::situate::{space, unknown_namespace};
 use crate::domain::network::IpAddress;
 use crate::domain::verdict::{Reason, Refusal};
@@ -120,11 +120,20 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
         Some(Value::Object(data)) => data,
         Some(_) => return Err(unreadable()),
     };
-    Ok(SiteEvent {
+    let event = SiteEvent {
         name: name.to_owned(),
         click_id: text("click_id").map(str::to_owned),
         parameters: parameters(data),
-    })
+    };
+    let values = event.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let click_id = event.click_id.iter().map(|id| ("click_id", id.as_str()));
+    match values.chain(click_id).find(|(_, value)| value.contains(char::is_control)) {
+        None => Ok(event),
+        Some((name, _)) => {
+            let detail = format!("the value of {name} contains control characters");
+            Err(Refusal::of(Reason::InvalidParameter, name, detail))
+        }
+    }
 }
 
 /// The event's keys as a postback's query: `eventId` is the order_id and `value` the amount; in

@@ -15,8 +15,8 @@ pub mod request;
 pub mod response;
 
 use crate::app::answers::Answers;
+use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
-use crate::app::outcome::Errand;
 use crate::app::pages::{Duty, Pages};
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
@@ -25,6 +25,7 @@ use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
+use crate::domain::web_address::is_host_name;
 use request::{Method, Request};
 use response::Response;
 
@@ -82,7 +83,7 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     use Method::{Get, Head, Options, Post};
     let is_read = matches!(request.method, Get | Head);
     let path = match request.path {
-        // Both visitors and advertisers' servers, in the manner of Integr8.
+        // Visitors and advertisers' servers alike, in the manner of Integr8.
         "/" if request.method == Post => "/postback",
         "/" if is_read && looks_like_postback(request.query) => "/postback",
         "/" if is_read && looks_like_click(request.query) => "/click",
@@ -91,10 +92,8 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     match (path, request.method) {
         // Visitors.
         ("/click", Get | Head) => click::respond(app, request).await,
-        // Advertisers' servers; a HEAD only at `/`.
-        ("/postback", Get | Head | Post) if request.method != Head || request.path == "/" => {
-            postback::respond(app, request).await
-        }
+        // Advertisers' servers. Looking at the headers of an address must not convert.
+        ("/postback", Get | Post) => postback::respond(app, request).await,
         // Browsers.
         ("/pixel.gif", _) => pixel::respond(app, request).await,
         ("/tracker.js", Get | Head) => collect::script().into(),
@@ -120,10 +119,23 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     }
 }
 
-/// What a host says by itself: the label before `-tracking`, or nothing yet.
-pub(crate) fn named_by_host(request: &Request<'_>) -> Result<Namespace, String> {
+/// What a host says by itself.
+pub(crate) enum Host {
+    /// The label before `-tracking` names the namespace.
+    Names(Namespace),
+    /// It may be somebody's custom domain.
+    MayBeCustom(String),
+    /// It is an address, or no host name at all; there is nothing to look up.
+    Anonymous,
+}
+
+pub(crate) fn host_of(request: &Request<'_>) -> Host {
     let host = request.bare_host();
-    namespace::of_host(&host).ok_or(host)
+    match namespace::of_host(&host) {
+        Some(namespace) => Host::Names(namespace),
+        None if is_host_name(&host) => Host::MayBeCustom(host),
+        None => Host::Anonymous,
+    }
 }
 
 /// The namespace of a request: by the first label of its host, else by a custom host, else (in
@@ -132,9 +144,10 @@ pub(crate) async fn namespace_of<P: Configuration>(
     app: &App<'_, P>,
     request: &Request<'_>,
 ) -> Result<Option<Namespace>, Unavailable> {
-    let host = match named_by_host(request) {
-        Ok(namespace) => return Ok(Some(namespace)),
-        Err(host) => host,
+    let host = match host_of(request) {
+        Host::Names(namespace) => return Ok(Some(namespace)),
+        Host::MayBeCustom(host) => host,
+        Host::Anonymous => return Ok(development_namespace(app.settings)),
     };
     let now = app.moment.now;
     let look = || app.isolate.memory.host(&host, now);

@@ -4,8 +4,7 @@
 use super::reply;
 use super::request::{Method, Request};
 use super::{Answer, App, Ports, namespace_of};
-use crate::app::judge::report;
-use crate::app::outcome::Report;
+use crate::app::judge::{Report, report};
 use crate::domain::conversion::Source;
 use crate::domain::cookie;
 use crate::domain::network::IpAddress;

@@ -3,8 +3,7 @@
 use super::reply;
 use super::request::Request;
 use super::{Answer, App, Ports, namespace_of};
-use crate::app::judge::report;
-use crate::app::outcome::{Errand, Outcome, Report, request_id, storage_unavailable};
+use crate::app::judge::{Errand, Report, report, request_id, storage_unavailable};
 use crate::app::ports::RefusedRequest;
 use crate::app::situate::unknown_namespace;
 use crate::domain::conversion::Source;
@@ -63,6 +62,6 @@ fn refused<P>(
         parameters: String::new(),
         slot: (app.moment.random)().first().map_or(0, |byte| byte % 100),
     }));
-    let outcome = Outcome::refused(request_id(&app.moment), refusal, format);
+    let outcome = crate::app::judge::Outcome::refused(request_id(&app.moment), refusal, format);
     Answer { response: reply::response(&outcome), duty: Default::default(), errand: Some(errand) }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::response::{Body, Response};
-use crate::app::outcome::{Outcome, request_id};
+use crate::app::judge::{Outcome, request_id};
 use crate::app::settings::Moment;
 use crate::domain::conversion::Conversion;
 use crate::domain::postback::ReplyFormat;

@@ -74,17 +74,20 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             return Err(Unavailable);
         }
         match row {
-            Some(row) => self.write_copy(wanted, &row, now).await,
+            // A copy that could not be written is only missing; who needs it reads the ledger.
+            Some(row) => {
+                self.write_copy(wanted, &row, now).await;
+            }
             None => self.memory.note_unknown(now),
         }
         Ok(())
     }
 
-    pub(super) async fn write_copy(&self, wanted: &Wanted, row: &Row, now: Timestamp) {
+    /// Writes a copy, and says whether it could.
+    pub(super) async fn write_copy(&self, wanted: &Wanted, row: &Row, now: Timestamp) -> bool {
         let text = json!({ "copied_at": now.ms(), "row": row }).to_string();
-        if let Err(fault) = self.blobs.put(&keys::configuration(wanted), &text, None).await {
-            (self.log)(&format!("configuration copy: {}", fault.0));
-        }
+        let put = self.blobs.put(&keys::configuration(wanted), &text, None).await;
+        put.map_err(|fault| (self.log)(&format!("configuration copy: {}", fault.0))).is_ok()
     }
 
     pub(super) fn remember(&self, wanted: &Wanted, row: Option<&Row>, now: Timestamp) -> bool {

@@ -244,7 +244,7 @@ impl CampaignRow {
             click_id_parameter: self.click_id_parameter,
             deep_link_hosts: json::texts(&self.deep_link_hosts),
             deep_link_parameters: deep_link_parameters
-                .map(|(name, value)| (name, template::compile_leniently(&value)))
+                .map(|(name, value)| (name, template::compile_plain_leniently(&value)))
                 .collect(),
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),

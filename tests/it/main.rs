@@ -15,6 +15,9 @@ mod api_access;
 mod api_hostile;
 mod api_links;
 mod api_past;
+mod click;
+mod click_stores;
+mod click_visitors;
 mod judge_again;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

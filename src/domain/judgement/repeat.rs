@@ -1,10 +1,13 @@
 //! What a known key means: a repeat, a contradiction, or an update.
 
 use super::money::{money, sent_money};
-use super::status::map_status;
+use super::status::{is_held, map_status};
 use super::{Case, Judgement};
+use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney};
+use crate::domain::money::{Currency, Decimal};
 use crate::domain::permission::{Act, may};
+use crate::domain::postback::Postback;
 use crate::domain::verdict::{Reason, Refusal};
 
 /// A known key: repeated, or contradicted.
@@ -21,8 +24,12 @@ pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, R
     if let Some(name) = contradicted(&sent_money(case, None), known) {
         return conflict(case, known, name);
     }
-    let mapped = case.postback.status.as_deref().map(map_status).transpose()?;
-    if mapped.is_some_and(|status| status != known.status) {
+    let wanted = case.postback.status.as_deref().map(map_status).transpose()?;
+    // What was sent the first time may have been held because of the click; it is a repeat still.
+    let is_current = |status: Status| {
+        status == known.status || known.status == Status::Hold && is_held(status, known.click_flags)
+    };
+    if wanted.is_some_and(|status| !is_current(status)) {
         return Err(Refusal::of(
             Reason::InvalidTransition,
             "status",
@@ -37,9 +44,28 @@ pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, R
 
 /// The first field that was sent with another value than the first time.
 fn contradicted(sent: &SentMoney, known: &Conversion) -> Option<&'static str> {
-    let recorded =
-        |name: &str| known.sent_money.iter().find(|(n, _)| *n == name).map(|(_, value)| value);
-    sent.iter().find(|(name, value)| recorded(name) != Some(value)).map(|(name, _)| *name)
+    let is_other = |name: &str, value: &str| recorded(known, name) != Some(value);
+    sent.iter().find(|(name, value)| is_other(name, value)).map(|(name, _)| *name)
+}
+
+/// A field that decides money as it was first sent.
+fn recorded<'a>(known: &'a Conversion, name: &str) -> Option<&'a str> {
+    known.sent_money.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+}
+
+/// A postback together with what it leaves out, as that was sent before: an update that names
+/// only a new payout says nothing against the amount.
+fn completed(postback: &Postback, known: &Conversion) -> Postback {
+    let number = |name: &str| recorded(known, name).and_then(Decimal::parse_amount);
+    let currency = || recorded(known, "currency").and_then(Currency::parse);
+    Postback {
+        amount: postback.amount.or_else(|| number("amount")),
+        commission: postback.commission.or_else(|| number("commission")),
+        currency: postback.currency.or_else(currency),
+        revenue: postback.revenue.or_else(|| number("revenue")),
+        payout: postback.payout.or_else(|| number("payout")),
+        ..postback.clone()
+    }
 }
 
 fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<Judgement, Refusal> {
@@ -52,7 +78,8 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
         );
         return Err(Refusal::of(Reason::Conflict, name, detail));
     }
-    let money = money(case, &mut Vec::new())?;
+    let postback = completed(case.postback, known);
+    let money = money(&Case { postback: &postback, ..*case }, &mut Vec::new())?;
     let mut explanation = known.explanation.clone();
     explanation.push((
         "updated",

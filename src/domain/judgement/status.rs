@@ -32,8 +32,7 @@ pub(super) fn status(
         let message = "the click had been stored as not counted; it converted and counts now";
         warnings.push(Warning::about(WarningCode::ClickWasUncounted, "click_id", message));
     }
-    let is_suspect = id.flags.has(Flags::SUSPECTED_BOT) || id.flags.has(Flags::EMBEDDED);
-    if is_suspect && wanted != Status::Rejected {
+    if is_held(wanted, id.flags) {
         let message = "the conversion is held: its click came from a likely bot, or was loaded as an image or frame";
         warnings.push(Warning::about(WarningCode::HeldForClick, "click_id", message));
         return Ok((Status::Hold, "the click looks like a bot's or was embedded".to_owned()));
@@ -47,6 +46,12 @@ pub(super) fn status(
         ));
     }
     Ok((wanted, why))
+}
+
+/// Whether a conversion is held because of its click, whatever status is wanted.
+pub(super) fn is_held(wanted: Status, click: Flags) -> bool {
+    let is_suspect = click.has(Flags::SUSPECTED_BOT) || click.has(Flags::EMBEDDED);
+    is_suspect && wanted != Status::Rejected
 }
 
 /// The words for statuses that every campaign knows (wire.md 5).

@@ -3,10 +3,14 @@
 
 pub mod blobs;
 pub mod database;
+pub mod edge;
+pub mod shop;
 pub mod world;
 
 pub use blobs::MapBlobs;
 pub use database::SqliteDatabase;
+pub use edge::Edge;
+pub use shop::Shop;
 pub use world::{Operator, World};
 
 use std::future::Future;

@@ -1,28 +1,11 @@
-//! What comes into judging and what comes out: reports, outcomes, errands.
+//! What becomes of a report: what is answered, and what is left to do behind the answer.
 
 use crate::app::ports::RefusedRequest;
-use crate::app::settings::Moment;
 use crate::domain::configuration::Status;
-use crate::domain::conversion::{Conversion, Source};
+use crate::domain::conversion::Conversion;
 use crate::domain::namespace::Namespace;
-use crate::domain::network::IpAddress;
-use crate::domain::postback::{Postback, ReplyFormat};
-use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
-
-/// A report as it arrived, parsed.
-#[derive(Debug)]
-pub struct Report {
-    /// The namespace that the host names.
-    pub namespace: Namespace,
-    /// Where it came in.
-    pub source: Source,
-    /// Its parameters.
-    pub postback: Postback,
-    /// Warnings of parsing.
-    pub warnings: Vec<Warning>,
-    /// The client's address.
-    pub address: Option<IpAddress>,
-}
+use crate::domain::postback::ReplyFormat;
+use crate::domain::verdict::{Reason, Refusal, Verdict};
 
 /// What is answered, and what is left to do behind the answer.
 #[derive(Debug)]
@@ -71,14 +54,6 @@ impl Outcome {
             errand: None,
         }
     }
-}
-
-/// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
-/// Sorts by time.
-pub fn request_id(moment: &Moment<'_>) -> String {
-    let random = (moment.random)();
-    let tail: String = random.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    format!("req_{:012x}{tail}", moment.now.ms())
 }
 
 /// The refusal when a store did not answer: as far as the sender is concerned nothing happened.
