@@ -50,10 +50,10 @@ CREATE TABLE campaigns (
   window_days                INTEGER NOT NULL DEFAULT 30 CHECK (window_days BETWEEN 1 AND 400), -- a click converts for so long
   conversions_per_click      TEXT    NOT NULL DEFAULT 'one' CHECK (conversions_per_click IN ('one', 'per_order')), -- what makes a conversion a repeat
   default_status             TEXT    NOT NULL DEFAULT 'approved' CHECK (default_status IN ('approved', 'pending', 'hold')),
-  revenue_type               TEXT    NOT NULL DEFAULT 'fixed' CHECK (revenue_type IN ('cpa', 'cpl', 'fixed', 'cps', 'revshare')),
+  revenue_type               TEXT    NOT NULL DEFAULT 'fixed' CHECK (revenue_type IN ('cpa', 'cpl', 'fixed', 'cps', 'revshare')), -- what the percentage is of
   revenue_fixed              INTEGER NOT NULL DEFAULT 0, -- minor units
   revenue_percent            INTEGER NOT NULL DEFAULT 0, -- basis points
-  payout_type                TEXT    NOT NULL DEFAULT 'fixed' CHECK (payout_type IN ('cpa', 'cpl', 'fixed', 'cps', 'revshare')),
+  payout_type                TEXT    NOT NULL DEFAULT 'fixed' CHECK (payout_type IN ('cpa', 'cpl', 'fixed', 'cps', 'revshare')), -- likewise; cpl makes a lead
   payout_fixed               INTEGER NOT NULL DEFAULT 0, -- minor units
   payout_percent             INTEGER NOT NULL DEFAULT 0, -- basis points
   authentication             TEXT    NOT NULL CHECK (authentication IN ('none', 'token')), -- how postbacks prove themselves
@@ -218,13 +218,13 @@ CREATE TABLE conversions (
   affiliate_id   INTEGER NOT NULL,
   event_id       INTEGER NOT NULL DEFAULT 0,       -- 0 is the initial conversion
   order_id       TEXT,
-  status         TEXT    NOT NULL CHECK (status IN ('approved', 'pending', 'hold', 'rejected', 'refunded')),
+  status         TEXT    NOT NULL CHECK (status IN ('approved', 'pending', 'hold', 'rejected', 'refunded')), -- now
   status_reason  TEXT,                             -- explains the status
   currency       TEXT    NOT NULL,
   amount         INTEGER,                          -- minor units; null if none was sent
   revenue        INTEGER NOT NULL,                 -- minor units
   payout         INTEGER NOT NULL,                 -- minor units
-  is_test        INTEGER NOT NULL DEFAULT 0 CHECK (is_test IN (0, 1)),
+  is_test        INTEGER NOT NULL DEFAULT 0 CHECK (is_test IN (0, 1)), -- of a test click: out of sums and payouts
   is_lead        INTEGER NOT NULL DEFAULT 0 CHECK (is_lead IN (0, 1)), -- paid by cpl: its own column in reports
   click_flags    INTEGER NOT NULL DEFAULT 0,       -- byte 1 of the click_id
   country        TEXT,                             -- of the click
@@ -260,8 +260,8 @@ CREATE TABLE refusals (
 CREATE TABLE refusal_samples (
   namespace    TEXT    NOT NULL,
   campaign_id  INTEGER NOT NULL,                   -- 0 if none was named
-  hour         INTEGER NOT NULL,
-  slot         INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 99),
+  hour         INTEGER NOT NULL,                   -- start of the hour
+  slot         INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 99), -- chosen at random by the request
   received_at  INTEGER NOT NULL,
   reason       TEXT    NOT NULL,
   detail       TEXT    NOT NULL,

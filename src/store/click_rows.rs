@@ -9,15 +9,12 @@ use crate::store::json::warnings_to_text;
 
 /// One bound parameter carries a page. `->>` reads a place of a click's array as a value, `->` as
 /// the JSON text of a nested object; `WHERE true` keeps `ON` from being read as a join's.
-/// A repeated page writes nothing. An uncounted click that has converted meanwhile is counted.
+/// A repeated page writes nothing.
 const INSERT_CLICKS: &str = "INSERT INTO clicks (namespace, time, page, ordinal, click_id, ref_id, campaign_id, \
      affiliate_id, landing_page_id, uncounted, country, device, os, browser, referrer, user_agent, source, \
      external_click_id, parameters, warnings) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-            value ->> 8, \
-            CASE WHEN value ->> 9 IS NOT NULL AND EXISTS (SELECT 1 FROM conversions c \
-                 WHERE c.namespace = value ->> 0 AND c.click_id = value ->> 4) THEN NULL ELSE value ->> 9 END, \
-            value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, \
+            value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, \
             value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19 \
      FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
 

@@ -10,7 +10,6 @@ use super::{Database, Row, Statement, Stores, Value, json};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
 };
-use crate::domain::click_id::Flags;
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
 use crate::domain::judgement::{Facts, Question};
@@ -28,9 +27,10 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         is_one_per_click: bool,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
-        let mut statements = vec![insert_conversion(namespace, conversion, is_one_per_click)];
-        statements.extend(count_click(namespace, conversion));
-        statements.push(inbox_row::insert_beside(namespace, entry, conversion));
+        let statements = vec![
+            insert_conversion(namespace, conversion, is_one_per_click),
+            inbox_row::insert_beside(namespace, entry, conversion),
+        ];
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
@@ -233,25 +233,6 @@ fn insert_conversion(
     let mut parameters = vec![Value::from(namespace.as_str())];
     parameters.extend(ConversionRow::of(conversion).values());
     Statement::new(sql, parameters)
-}
-
-/// A click that was stored as not counted counts once it converts. Its row may not be there yet;
-/// then it is written as counted (`click_rows`).
-fn count_click(namespace: &Namespace, conversion: &Conversion) -> Option<Statement> {
-    if conversion.click_flags.has(Flags::COUNTED) {
-        return None;
-    }
-    let click_id = conversion.click_id.as_deref()?;
-    Some(Statement::new(
-        "UPDATE clicks SET uncounted = NULL WHERE namespace = ?1 AND time = ?2 AND click_id = ?3 \
-         AND EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?4)",
-        vec![
-            namespace.as_str().into(),
-            conversion.clicked_at?.ms().into(),
-            click_id.into(),
-            conversion.conversion_id.as_str().into(),
-        ],
-    ))
 }
 
 /// `SELECT` of every conversion that has to do with a question: at most one per arm, each by its

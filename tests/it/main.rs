@@ -19,5 +19,11 @@ mod click;
 mod click_stores;
 mod click_visitors;
 mod judge_again;
+mod postback;
+mod postback_access;
+mod postback_money;
+mod postback_repeat;
+mod schema;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
+mod tidy;
