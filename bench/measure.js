@@ -171,26 +171,33 @@ async function acknowledge(bench, arm, ids) {
   console.log(`postback · ${arm}: ${ids.length} sent, each is recorded and in D1`);
 }
 
-/** Postbacks, each with an order of its own, acknowledged after the commit. */
-export async function postback(bench) {
-  const arms = bench.arms("backtrail_on", "insert");
+/** Loads of postbacks, each with an order of its own and one of the clicks that are made here. */
+export async function postbacks(bench) {
   const folder = mkdtempSync(join(tmpdir(), "backtrail-bench-"));
   const file = join(folder, "click-ids");
   const origin = bench.has("backtrail_on") ? "backtrail_on" : "redirect";
-  const supply = Math.ceil(bench.options.seconds * 1500);
-  console.log(`postback · fetching ${supply} click ids`);
-  const ids = await clickIds(bench, origin, supply);
+  const count = Math.ceil(bench.options.seconds * 1500);
+  console.log(`postback · fetching ${count} click ids`);
+  const ids = await clickIds(bench, origin, count);
   writeFileSync(file, `${ids.join("\n")}\n`);
   await sleep(1000);
-  for (const arm of arms) await acknowledge(bench, arm, ids.slice(0, EXACT_POSTBACKS));
+  const headers = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
   let series = 0;
+  const load = (arm) => {
+    const script = ["postbacks.lua", file, `order-${(series += 1)}-`, POSTBACK];
+    return { url: bench.server.urls[arm], connections: CONNECTIONS, script, headers };
+  };
+  return { ids, load, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** Postbacks, acknowledged after the commit. */
+export async function postback(bench) {
+  const arms = bench.arms("backtrail_on", "insert");
+  const supply = await postbacks(bench);
   const run = async (arm, seconds) => {
     const statements = [`SELECT count(*) AS rows FROM ${TABLE[arm]}`];
     const [{ rows: before }] = await bench.server.ask(arm, "sql", { statements });
-    const script = ["postbacks.lua", file, `order-${(series += 1)}-`, POSTBACK];
-    const headers = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
-    const load = { url: bench.server.urls[arm], connections: CONNECTIONS, seconds, script, headers };
-    const result = await round(bench, load);
+    const result = await round(bench, { ...supply.load(arm), seconds });
     await sleep(SETTLE_MS);
     const [{ rows }] = await bench.server.ask(arm, "sql", { statements });
     result.rows = rows - before;
@@ -201,9 +208,10 @@ export async function postback(bench) {
     return result;
   };
   try {
+    for (const arm of arms) await acknowledge(bench, arm, supply.ids.slice(0, EXACT_POSTBACKS));
     for (const arm of arms) await run(arm, bench.options.warm);
     return await interleave("postback", arms, bench.options.rounds, (arm) => run(arm, bench.options.seconds));
   } finally {
-    rmSync(folder, { recursive: true });
+    supply.remove();
   }
 }

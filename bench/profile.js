@@ -1,10 +1,11 @@
-// `node bench/profile.js ARM [options of run.js]`: where an arm's CPU time goes, by V8's sampling profiler.
+// `node bench/profile.js ARM [clicks|postbacks] [options of run.js]`: where an arm's CPU time goes, by V8's sampling profiler.
 //
 // Functions of the WebAssembly module appear by name as long as the build keeps its name section. Time of the runtime
 // itself (HTTP, event loop, SQLite) is "(program)". The profiler slows everything: read shares here, never speeds.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HEADERS, send } from "./load.js";
+import { postbacks } from "./measure.js";
 import { ROOT } from "./modules.js";
 import { CLICK } from "./seed.js";
 import { withBench } from "./bench.js";
@@ -56,18 +57,21 @@ function shares({ nodes, samples, timeDeltas }) {
   return [...times].sort((a, b) => b[1] - a[1]).map(([name, time]) => ({ name, share: time / busy }));
 }
 
-await withBench(async (bench, [arm = "backtrail_off"]) => {
+await withBench(async (bench, [arm = "backtrail_off", kind = "clicks"]) => {
   if (!bench.has(arm)) throw new Error(`there is no arm ${arm}; there are ${bench.names().join(", ")}`);
-  const load = { url: bench.server.urls[arm] + CLICK, connections: 32, headers: HEADERS };
-  await send({ ...load, seconds: bench.options.warm });
+  const supply = kind === "postbacks" ? await postbacks(bench) : undefined;
+  const click = { url: bench.server.urls[arm] + CLICK, connections: 32, headers: HEADERS };
+  const load = () => supply?.load(arm) ?? click;
+  await send({ ...load(), seconds: bench.options.warm });
   const inspector = await inspect(bench.server.inspector, arm);
   await inspector.call("Profiler.enable");
   await inspector.call("Profiler.setSamplingInterval", { interval: INTERVAL_MICROS });
   await inspector.call("Profiler.start");
-  const { perSecond } = await send({ ...load, seconds: bench.options.seconds });
+  const { perSecond } = await send({ ...load(), seconds: bench.options.seconds });
+  supply?.remove();
   const { profile } = await inspector.call("Profiler.stop");
   inspector.close();
-  console.log(`${arm}: ${perSecond.toFixed(0)} redirects a second under the profiler`);
+  console.log(`${arm}: ${perSecond.toFixed(0)} requests a second under the profiler`);
   for (const { name, share } of shares(profile).slice(0, SHOWN)) {
     console.log(`${(100 * share).toFixed(1).padStart(5)} %  ${name}`);
   }

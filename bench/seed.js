@@ -2,7 +2,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { ROOT } from "./modules.js";
-import { HEADERS } from "./load.js";
 import { ask } from "./http.js";
 
 /** Secrets of a server that lives for one benchmark and listens on loopback only. */
@@ -52,13 +51,14 @@ export const controlSchema = () => statements(readFileSync(resolve(ROOT, "bench/
 
 /** Creates one of each: namespace, advertiser, campaign, landing page, affiliate, link and token. */
 export async function seed(origin) {
-  const create = async (resource, body) => {
+  const create = async (resource, body, namespace = { "X-Backtrail-Namespace": "demo" }) => {
     const answer = await ask(`${origin}/api/v1/${resource}`, {
       method: "POST",
       headers: {
-        Host: HEADERS.Host,
+        // A host that names no namespace: the first request creates the one that the clicks' host names.
+        Host: "localhost",
         Authorization: `Bearer ${ADMIN_TOKEN}`,
-        "X-Backtrail-Namespace": "demo",
+        ...namespace,
         "Content-Type": "application/json",
       },
       body: JSON.stringify(body),
@@ -66,7 +66,7 @@ export async function seed(origin) {
     if (answer.status !== 201) throw new Error(`POST ${resource} answered ${answer.status}: ${answer.body}`);
     return JSON.parse(answer.body);
   };
-  await create("namespaces", { name: "demo" });
+  await create("namespaces", { name: "demo" }, {});
   const advertiser = await create("advertisers", { name: "Shop" });
   const campaign = await create("campaigns", {
     name: "Benchmark",

@@ -10,6 +10,9 @@ const { click, behind } = Framework.prototype;
 const MAX_BODY = 64 * 1024;
 const MAX_API_BODY = 2 * 1024 * 1024;
 
+// Whether the path of an address begins with a text. Not every Host makes a URL that can be parsed.
+const pathBegins = (url, text) => url.startsWith(text, url.indexOf("/", 8));
+
 // The order is that of `packed.rs`.
 function packClick(request) {
   const { headers } = request;
@@ -49,7 +52,7 @@ function isClick(request) {
 // Reads a body up to one byte more than the bound: enough to know that it is too large.
 async function read(request) {
   if (request.body === null) return new Uint8Array(0);
-  const bound = new URL(request.url).pathname.startsWith("/api/") ? MAX_API_BODY : MAX_BODY;
+  const bound = pathBegins(request.url, "/api/") ? MAX_API_BODY : MAX_BODY;
   const reader = request.body.getReader();
   const chunks = [];
   let length = 0;

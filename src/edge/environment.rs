@@ -48,7 +48,7 @@ pub(super) fn read(env: &JsValue) -> Result<Settings, String> {
         click_page_ms: number(env, "CLICK_PAGE_MS", 250)?,
         has_click_copies: switch(env, "CLICK_COPIES")?,
         is_recording: switch(env, "CLICK_RECORDING")?,
-        storage_timeout_ms: number(env, "STORAGE_TIMEOUT_MS", 900)?,
+        storage_timeout_ms: number(env, "STORAGE_TIMEOUT_MS", 800)?,
         demo_token: text(env, "DEMO_TOKEN").filter(|_| is_development),
     })
 }

@@ -74,7 +74,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             return Err(Unavailable);
         }
         match row {
-            // Without a copy the next reader asks the ledger as well.
+            // A copy that could not be written is only missing; who needs it reads the ledger.
             Some(row) => {
                 self.write_copy(wanted, &row, now).await;
             }

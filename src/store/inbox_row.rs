@@ -86,7 +86,8 @@ pub(crate) fn insert(namespace: &Namespace, entry: &InboxEntry) -> Statement {
     Statement::new(sql, values(namespace, entry))
 }
 
-/// Writes a row only if the same batch (or an earlier try of it) wrote the conversion.
+/// Writes a row only if the same batch (or an earlier try of it) wrote the conversion, and returns
+/// a row if it did.
 pub(crate) fn insert_beside(
     namespace: &Namespace,
     entry: &InboxEntry,
@@ -95,7 +96,8 @@ pub(crate) fn insert_beside(
     guarded(namespace, entry, conversion, "request_id = ?14", conversion.request_id.as_str().into())
 }
 
-/// Writes a row only if the same batch (or an earlier try of it) changed the conversion.
+/// Writes a row only if the same batch (or an earlier try of it) changed the conversion, and
+/// returns a row if it did.
 pub(crate) fn insert_beside_change(
     namespace: &Namespace,
     entry: &InboxEntry,
@@ -114,7 +116,7 @@ fn guarded(
     let sql = format!(
         "INSERT INTO inbox ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
          WHERE EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?13 AND {guard}) \
-         {ON_CONFLICT}"
+         {ON_CONFLICT} RETURNING 1 AS written"
     );
     let mut parameters = values(namespace, entry);
     parameters.push(conversion.conversion_id.as_str().into());

@@ -27,19 +27,18 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         is_one_per_click: bool,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
+        let statements = vec![
+            insert_conversion(namespace, conversion, is_one_per_click),
+            inbox_row::insert_beside(namespace, entry, conversion),
+        ];
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
             order: conversion.order_id.clone().map(|order| (conversion.campaign_id, order)),
             event_id: conversion.event_id,
         };
-        let statements = vec![
-            insert_conversion(namespace, conversion, is_one_per_click),
-            inbox_row::insert_beside(namespace, entry, conversion),
-            select_facts(namespace, &question),
-        ];
-        let results = self.run(statements).await?;
-        outcome(&question, results.last(), |stored| stored.request_id == conversion.request_id)
+        let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
+        self.settle(namespace, statements, &question, is_ours).await
     }
 
     async fn change(
@@ -48,12 +47,6 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         conversion: &Conversion,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
-        let question = Question {
-            conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: None,
-            order: None,
-            event_id: conversion.event_id,
-        };
         let row = ConversionRow::of(conversion);
         let update = Statement::new(
             "UPDATE conversions SET amount = ?3, revenue = ?4, payout = ?5, status = ?6, status_reason = ?7, \
@@ -73,16 +66,18 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
                 conversion.changed_by.clone().into(),
             ],
         );
-        let statements = vec![
-            update,
-            inbox_row::insert_beside_change(namespace, entry, conversion),
-            select_facts(namespace, &question),
-        ];
-        let results = self.run(statements).await?;
-        let is_ours = |stored: &ConversionRow| {
+        let statements =
+            vec![update, inbox_row::insert_beside_change(namespace, entry, conversion)];
+        let question = Question {
+            conversion_id: Some(conversion.conversion_id.clone()),
+            click_id: None,
+            order: None,
+            event_id: conversion.event_id,
+        };
+        let is_ours = |stored: &Conversion| {
             stored.revision == conversion.revision && stored.changed_by == conversion.changed_by
         };
-        outcome(&question, results.last(), is_ours)
+        self.settle(namespace, statements, &question, is_ours).await
     }
 
     async fn facts(
@@ -91,7 +86,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         question: &Question,
     ) -> Result<Facts, Unavailable> {
         let results = self.run(vec![select_facts(namespace, question)]).await?;
-        facts(question, results.last())
+        sort(question, read_rows(results.last())?)
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {
@@ -169,6 +164,30 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     }
 }
 
+impl<D: Database, B: super::Blobs> Stores<D, B> {
+    /// Runs a commit and reads its outcome. Its last statement writes the inbox row only beside a
+    /// conversion that is this request's, and tells so by returning a row; reading the conversion
+    /// back in the same batch instead would cost more than the inbox row. Without that row either
+    /// an assumption was wrong or the same commit has happened before: the facts know.
+    async fn settle(
+        &self,
+        namespace: &Namespace,
+        statements: Vec<Statement>,
+        question: &Question,
+        is_ours: impl Fn(&Conversion) -> bool,
+    ) -> Result<Commit, Unavailable> {
+        let results = self.run(statements).await?;
+        if results.last().is_some_and(|rows| !rows.is_empty()) {
+            return Ok(Commit::Done);
+        }
+        let facts = self.facts(namespace, question).await?;
+        if facts.by_key.as_ref().is_some_and(is_ours) {
+            return Ok(Commit::Done);
+        }
+        Ok(Commit::Contradicted(Box::new(facts)))
+    }
+}
+
 fn count_json(count: &RefusalCount) -> serde_json::Value {
     serde_json::json!({
         "namespace": count.namespace.as_ref().map_or("", Namespace::as_str),
@@ -202,7 +221,8 @@ fn insert_conversion(
     let placeholders: Vec<String> =
         (1..=super::conversion_row::COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
     let guard = if is_one_per_click {
-        "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
+        "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
+         WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
     } else {
         "true"
     };
@@ -224,8 +244,9 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
-         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
-         UNION SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
+         UNION ALL SELECT {COLUMNS} FROM conversions INDEXED BY conversions_click \
+               WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
+         UNION ALL SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
                AND order_id = ?6"
     );
     Statement::new(
@@ -239,24 +260,6 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
             order_id.into(),
         ],
     )
-}
-
-fn outcome(
-    question: &Question,
-    rows: Option<&Vec<Row>>,
-    is_ours: impl Fn(&ConversionRow) -> bool,
-) -> Result<Commit, Unavailable> {
-    let stored: Vec<ConversionRow> = read_rows(rows)?;
-    let by_key =
-        stored.iter().find(|row| Some(&row.conversion_id) == question.conversion_id.as_ref());
-    if by_key.is_some_and(is_ours) {
-        return Ok(Commit::Done);
-    }
-    sort(question, stored).map(|facts| Commit::Contradicted(Box::new(facts)))
-}
-
-fn facts(question: &Question, rows: Option<&Vec<Row>>) -> Result<Facts, Unavailable> {
-    sort(question, read_rows(rows)?)
 }
 
 /// A row that cannot be read must not pass for an absent one: that would count it again.

@@ -145,7 +145,7 @@ describe("two namespaces", () => {
     assert.equal(stranger.reason, "bad_token");
     assert.deepEqual(await zenith.shop.all("conversions", { order_id: "stolen" }), []);
     // Control: at home the same click_id converts.
-    await acme.shop.postback({ click_id: clickId, order_id: "earned", token: acme.token });
+    await acme.shop.postback({ click_id: clickId, order_id: "earned", amount: "1.00", token: acme.token });
   });
 
   test("their lists are disjoint", async () => {

@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { eventually } from "./support/eventually.js";
-import { concurrently } from "./support/senders.js";
 import { createNamespace } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
@@ -95,25 +94,31 @@ test("a click whose row never arrives is credited all the same", async () => {
   assert.equal(conversion.campaign_id, scene.campaign.id);
 });
 
-test("a thousand concurrent clicks cost at most 20 statements and 20 puts, and one row each", async (t) => {
-  const busy = await startWorker();
-  try {
-    const shop = await createNamespace(busy, "busy");
-    const scene = await shop.campaign();
-    await shop.clickId(scene);
-    const rows = async () => (await busy.query("SELECT count(*) AS clicks FROM clicks"))[0].clicks;
-    await eventually("the first click is written", async () => (await rows()) === 1);
-    await busy.counts({ reset: true });
-    await concurrently(50, Array(1_000).fill(scene), (scene) => shop.clickId(scene));
-    await eventually("all are written", async () => (await rows()) === 1_001);
-    const counts = await busy.counts();
-    t.diagnostic(JSON.stringify(counts));
-    assert.equal(counts.rowsWritten, 1_000);
-    assert.ok(counts.statements <= 20, `${counts.statements} statements`);
-    assert.ok(counts.puts <= 20, `${counts.puts} puts`);
-  } finally {
-    await busy.stop();
-  }
+test("clicks made while D1 does not answer are written once it does", async () => {
+  await worker.faults({ d1: { hang: true, match: "INTO clicks" } });
+  const ids = [await shop.clickId(scene), await shop.clickId(scene)];
+  for (const id of ids) assert.ok(!(await isWritten(id)));
+  await worker.calm();
+  await eventually("both are written", async () => {
+    await worker.tick();
+    return (await isWritten(ids[0])) && (await isWritten(ids[1]));
+  });
+});
+
+test("clicks that neither D1 nor KV took stay in memory, and a later request writes each of them once", async () => {
+  const rows = await eventuallyStill(written);
+  await worker.counts({ reset: true });
+  await worker.faults({ d1: { down: true, match: "INTO clicks" }, kv: { down: true } });
+  const ids = [];
+  for (let i = 0; i < 20; i++) ids.push(await shop.clickId(scene));
+  await eventually("the write has failed", async () => (await worker.counts()).failures >= 2);
+  await worker.calm();
+  await eventually("all are written", async () => {
+    ids.push(await shop.clickId(scene));
+    return isWritten(ids[0]);
+  });
+  await eventually("each of them once", async () => (await written()) === rows + ids.length);
+  for (const id of ids) assert.ok(await isWritten(id));
 });
 
 /** The value once it has stopped changing: three equal readings, each a page's time apart. */

@@ -23,8 +23,13 @@ const MIGRATIONS = fileURLToPath(new URL("../../../migrations/", import.meta.url
  */
 export async function startWorker({ vars = {}, state } = {}) {
   const worker = new Worker(state ?? (await mkdtemp(join(tmpdir(), "backtrail-e2e-"))), state === undefined, vars);
-  await worker.start();
-  await worker.migrate();
+  try {
+    await worker.start();
+    await worker.migrate();
+  } catch (error) {
+    await worker.stop().catch(() => {});
+    throw error;
+  }
   return worker;
 }
 
@@ -100,7 +105,7 @@ class Worker {
   /** Stops everything. A panic in the log of any test is a failure of that test. */
   async stop() {
     this.client.close();
-    await this.miniflare.dispose();
+    await this.miniflare?.dispose();
     if (this.isOwnState) await rm(this.state, { recursive: true, force: true });
     const panics = this.logs.filter((log) => /panicked|Rust panic|RuntimeError/.test(log.message));
     if (panics.length > 0) throw new Error(`the Worker panicked: ${panics[0].message}`);
