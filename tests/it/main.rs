@@ -24,6 +24,7 @@ mod postback_access;
 mod postback_money;
 mod postback_repeat;
 mod schema;
+mod simulation;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
 mod tidy;
