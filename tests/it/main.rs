@@ -18,6 +18,8 @@ mod api_past;
 mod click;
 mod click_stores;
 mod click_visitors;
+mod fixtures;
+mod hostile;
 mod judge_again;
 mod postback;
 mod postback_access;
