@@ -1,5 +1,6 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
+use crate::app::answers::Answers;
 use crate::app::judge::Errand;
 use crate::app::memory::Memory;
 use crate::app::pages::Pages;
@@ -20,30 +21,31 @@ const PAGES_PER_RUN: usize = 15;
 /// Stale copies that one run removes: a call each, besides the pages and five of the run's own.
 const STALE_COPIES_PER_RUN: usize = 10;
 
-/// Takes an errand up: a refusal is only counted in memory, everything else is put on the list.
-/// Says which duty has to be done behind the reply.
-pub fn duty(refusals: &Refusals, errand: Errand, put: impl FnOnce(Errand)) -> &'static str {
+/// Takes an errand up, in memory. Says which duty has to be done behind the reply, if any: other
+/// requests may be doing it already.
+pub fn duty(
+    refusals: &Refusals,
+    answers: &Answers,
+    errand: Errand,
+    now: Timestamp,
+) -> Option<char> {
     match errand {
-        Errand::CountRefusal(refusal) => {
-            if refusals.add(*refusal) {
-                "r"
-            } else {
-                ""
-            }
-        }
-        Errand::KeepAnswer(..) => {
-            put(errand);
-            "e"
+        Errand::CountRefusal(refusal) => refusals.add(*refusal).then_some('r'),
+        Errand::KeepAnswer(namespace, conversion) => {
+            answers.add((namespace, conversion), now).then_some('k')
         }
     }
 }
 
-/// Runs errands.
-pub async fn run(ports: &impl AnswerCopies, errands: Vec<Errand>) {
-    for errand in errands {
-        if let Errand::KeepAnswer(namespace, conversion) = errand {
-            ports.keep(&namespace, &conversion).await;
-        }
+/// Keeps copies of answers, one after the other, until none is waiting.
+pub async fn keep_answers(
+    ports: &impl AnswerCopies,
+    answers: &Answers,
+    clock: impl Fn() -> Timestamp,
+) {
+    let since = clock();
+    while let Some((namespace, conversion)) = answers.next(since, clock()) {
+        ports.keep(&namespace, &conversion).await;
     }
 }
 

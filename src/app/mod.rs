@@ -4,6 +4,7 @@
 //! codes (`http/`), the platform (`edge/`).
 
 pub mod access;
+pub mod answers;
 pub mod catalog;
 pub mod collect;
 pub mod errands;

@@ -4,11 +4,15 @@
 // A store that does not answer in time has failed, as far as the caller is concerned. What was
 // started goes on, which is harmless: every write may happen twice.
 function within(milliseconds, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`no answer within ${milliseconds} ms`));
+    const timer = setTimeout(late, milliseconds);
+    const settle = (how) => (value) => {
+      clearTimeout(timer);
+      how(value);
+    };
+    promise.then(settle(resolve), settle(reject));
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 export async function batch(database, statements, milliseconds) {

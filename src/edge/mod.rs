@@ -16,7 +16,6 @@ use wasm_bindgen::prelude::*;
 use worker as _;
 
 use crate::app::errands;
-use crate::app::judge::Errand;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
@@ -26,7 +25,6 @@ use bindings::{D1, Kv, log};
 thread_local! {
     static ISOLATE: Rc<Isolate> = Rc::default();
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
-    static ERRANDS: RefCell<Vec<Errand>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How long stores may take where nobody waits for the reply.
@@ -112,9 +110,7 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
     let errand = answer.errand.take();
     let mut duties = duties(&answer, &isolate);
     if let Some(errand) = errand {
-        duties.push_str(errands::duty(&isolate.refusals, errand, |errand| {
-            ERRANDS.with_borrow_mut(|list| list.push(errand))
-        }));
+        duties.extend(errands::duty(&isolate.refusals, &isolate.answers, errand, now()));
     }
     let head = packed::head(&answer, &duties);
     Ok(packed::with_body(&head, &answer.response))
@@ -136,8 +132,8 @@ fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
 }
 
 /// Does one thing behind a reply: `o` waits and then writes the page that the request opened, `w`
-/// writes pages that are overdue, `d` refreshes configuration, `e` runs errands, `r` waits and
-/// then counts refusals. Whatever is taken up and not finished is taken up again by a later one.
+/// writes pages that are overdue, `d` refreshes configuration, `k` keeps copies of answers, `r`
+/// waits and then counts refusals. Whatever is taken up and not finished is taken up again by a later one.
 #[wasm_bindgen]
 pub async fn behind(env: JsValue, duty: String) {
     let isolate = ISOLATE.with(Rc::clone);
@@ -150,10 +146,7 @@ pub async fn behind(env: JsValue, duty: String) {
         }
         "w" => errands::write_pages(&stores, &isolate.pages, &settings, now()).await,
         "d" => errands::refresh(&stores, &isolate.memory, now()).await,
-        "e" => {
-            let list = ERRANDS.with_borrow_mut(std::mem::take);
-            errands::run(&stores, list).await;
-        }
+        "k" => errands::keep_answers(&stores, &isolate.answers, now).await,
         _ => {
             bindings::pause(errands::REFUSALS_WAIT_MS).await;
             errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;

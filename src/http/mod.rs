@@ -14,6 +14,7 @@ pub mod reply;
 pub mod request;
 pub mod response;
 
+use crate::app::answers::Answers;
 use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
 use crate::app::pages::{Duty, Pages};
@@ -35,6 +36,8 @@ pub struct Isolate {
     pub memory: std::rc::Rc<Memory>,
     /// Clicks waiting to be written.
     pub pages: Pages,
+    /// Answers waiting to be copied.
+    pub answers: Answers,
     /// Refusals waiting to be counted.
     pub refusals: Refusals,
     /// How often visitors posted to `/collect`.
@@ -79,19 +82,18 @@ impl From<Response> for Answer {
 pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
     use Method::{Get, Head, Options, Post};
     let is_read = matches!(request.method, Get | Head);
-    match (request.path, request.method) {
+    let path = match request.path {
+        // Both visitors and advertisers' servers, in the manner of Integr8.
+        "/" if request.method == Post => "/postback",
+        "/" if is_read && looks_like_postback(request.query) => "/postback",
+        "/" if is_read && looks_like_click(request.query) => "/click",
+        path => path,
+    };
+    match (path, request.method) {
         // Visitors.
         ("/click", Get | Head) => click::respond(app, request).await,
         // Advertisers' servers.
         ("/postback", Get | Post) => postback::respond(app, request).await,
-        // Both, in the manner of Integr8.
-        ("/", Post) => postback::respond(app, request).await,
-        ("/", Get) if looks_like_postback(request.query) => postback::respond(app, request).await,
-        // Looking at the headers of an address must not convert.
-        ("/", Head) if looks_like_postback(request.query) => {
-            reply::method_not_allowed(&app.moment, "GET, POST").into()
-        }
-        ("/", Get | Head) if looks_like_click(request.query) => click::respond(app, request).await,
         // Browsers.
         ("/pixel.gif", _) => pixel::respond(app, request).await,
         ("/tracker.js", Get | Head) => collect::script().into(),

@@ -57,11 +57,9 @@ fn run(fixture: &Fixture) -> Result<(), String> {
     let shop = Shop::with(&world, Value::Object(fixture.campaign.clone()));
     let clicks: Vec<String> = (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
     let fill = |text: &str| {
-        let filled =
-            clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {
-                text.replace(&format!("{{click_{}}}", index + 1), id)
-            });
-        filled
+        clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {
+            text.replace(&format!("{{click_{}}}", index + 1), id)
+        })
     };
     for ask in &fixture.requests {
         let headers = Headers {

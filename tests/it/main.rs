@@ -18,6 +18,7 @@ mod api_past;
 mod click;
 mod click_stores;
 mod click_visitors;
+mod collect;
 mod fixtures;
 mod hostile;
 mod judge_again;

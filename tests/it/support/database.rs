@@ -11,6 +11,9 @@ use rusqlite::{Connection, ErrorCode, params_from_iter};
 /// D1's bound on the parameters of a statement.
 const MAX_PARAMETERS: usize = 100;
 
+/// D1's bound on a text in bytes; its local stand-in does not enforce it.
+const MAX_TEXT: usize = 2_000_000;
+
 /// How a broken database fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
@@ -130,6 +133,10 @@ impl Database for SqliteDatabase {
         if failure == Some(Break::BeforeCommit) {
             return Err(DatabaseFault::Unavailable("broken before the commit".into()));
         }
+        let texts = statements.iter().flat_map(|statement| &statement.parameters);
+        if texts.filter_map(length).any(|length| length > MAX_TEXT) {
+            return Err(DatabaseFault::Unavailable("string or blob too big".into()));
+        }
         let mut connection = self.connection.borrow_mut();
         let transaction = connection.transaction().unwrap();
         let rows: Result<Vec<_>, _> = statements.iter().map(|s| run(&transaction, s)).collect();
@@ -158,6 +165,13 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<R
         out.push(Row::Object(object?));
     }
     Ok(out)
+}
+
+fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::Text(text) => Some(text.len()),
+        _ => None,
+    }
 }
 
 fn bind(value: &Value) -> rusqlite::types::Value {

@@ -1,7 +1,7 @@
 //! One isolate of an installation: memory of its own over the shared stores, asked through the
 //! route table, so that a test can have two of them, or a new one after a restart.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use backtrail::app::errands;
@@ -49,7 +49,6 @@ pub struct Edge<'w> {
     pub stores: Stores<&'w SqliteDatabase, &'w MapBlobs>,
     /// What it remembers.
     pub isolate: Isolate,
-    errands: RefCell<Vec<Errand>>,
     number: u64,
     drawn: Cell<u64>,
 }
@@ -71,7 +70,7 @@ impl<'w> Edge<'w> {
             log: |_| {},
         };
         let number = ISOLATES.with(|isolates| isolates.replace(isolates.get() + 1));
-        Self { world, stores, isolate, errands: RefCell::default(), number, drawn: Cell::new(0) }
+        Self { world, stores, isolate, number, drawn: Cell::new(0) }
     }
 
     /// Answers a request to `http://host/path?query`. What the reply leaves to do is put off until
@@ -85,12 +84,11 @@ impl<'w> Edge<'w> {
     ) -> Response {
         let (answer, put) = self.answers_only(method, address, headers, body);
         if let Some(errand) = put {
-            errands::duty(&self.isolate.refusals, errand, |errand| {
-                self.errands.borrow_mut().push(errand);
-            });
+            let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
+            if errands::duty(refusals, answers, errand, self.world.now()) == Some('k') {
+                block_on(errands::keep_answers(&self.stores, answers, || self.world.now()));
+            }
         }
-        let errands = self.errands.take();
-        block_on(errands::run(&self.stores, errands));
         answer.response
     }
 
@@ -129,6 +127,13 @@ impl<'w> Edge<'w> {
             let moment = Moment { now, random: &random };
             errands::count_refusals(&self.stores, &self.isolate.refusals, &moment).await;
         });
+    }
+
+    /// Writes the pages that are full or overdue, as a request does that meets one.
+    pub fn settles_now(&self) {
+        let settings = &self.stores.settings;
+        let now = self.world.now();
+        block_on(errands::write_pages(&self.stores, &self.isolate.pages, settings, now));
     }
 
     /// The cron job runs in this isolate.

@@ -117,8 +117,10 @@ impl World {
         let app = App { ports: &self.stores, isolate: &self.isolate, settings, moment };
         let answer = block_on(http::respond(&app, &request));
         if let Some(errand) = answer.errand {
-            let run = |errand| block_on(errands::run(&self.stores, vec![errand]));
-            errands::duty(&self.isolate.refusals, errand, run);
+            let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
+            if errands::duty(refusals, answers, errand, self.now()) == Some('k') {
+                block_on(errands::keep_answers(&self.stores, answers, || self.now()));
+            }
         }
         answer.response
     }
