@@ -16,8 +16,8 @@ use crate::domain::visit::{Browser, Device, Os, Uncounted};
 
 /// A page closes at so many clicks…
 pub const MAX_CLICKS: usize = 500;
-/// …or so many bytes, whichever is first: D1 takes 2,000,000 bytes per value, and the JSON text
-/// of a click is at most twice what is counted here.
+/// …or so many bytes of JSON, whichever is first: D1 takes 2,000,000 bytes per value, and one more
+/// click has at most 100,000.
 pub const MAX_BYTES: usize = 1_000_000;
 /// All unwritten clicks together; an isolate has 128 MB for everything.
 const MAX_UNWRITTEN_BYTES: usize = 8_000_000;
@@ -25,6 +25,20 @@ const MAX_UNWRITTEN_BYTES: usize = 8_000_000;
 const OVERDUE_WAITS: u64 = 4;
 /// What a click takes besides its texts.
 const BYTES_PER_CLICK: usize = 300;
+
+/// What a text takes in JSON at most, and in JSON that is a text within JSON: there every quote
+/// and backslash becomes four bytes, and a visitor may send nothing else.
+fn json_bytes(text: &str, quoted: usize) -> usize {
+    let more = |byte: u8| match byte {
+        b'"' | b'\\' => quoted - 1,
+        // `\u001f`, of which only the backslash is quoted again.
+        0..=0x1f => quoted + 3,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(more).sum::<usize>()
+}
+const ONCE: usize = 2;
+const TWICE: usize = 4;
 
 /// One click as it will be stored.
 #[derive(Clone, Debug)]
@@ -67,13 +81,19 @@ pub struct ClickRecord {
 
 impl ClickRecord {
     fn bytes(&self) -> usize {
-        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let once = |text: &str| json_bytes(text, ONCE);
+        let twice = |text: &str| json_bytes(text, TWICE);
+        let optional = |text: &Option<String>| text.as_deref().map_or(0, once);
+        let parameters = self.parameters.iter();
         let parameters: usize =
-            self.parameters.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-        let warnings: usize = self.warnings.iter().map(|w| w.message.len() + 80).sum();
+            parameters.map(|(name, value)| twice(name) + twice(value) + 10).sum();
+        let warnings = self.warnings.iter();
+        let warnings: usize = warnings
+            .map(|w| twice(&w.message) + w.parameter.as_deref().map_or(0, twice) + 100)
+            .sum();
         BYTES_PER_CLICK
-            + self.referrer.len()
-            + self.user_agent.len()
+            + once(&self.referrer)
+            + once(&self.user_agent)
             + optional(&self.source)
             + optional(&self.external_click_id)
             + parameters

@@ -3,12 +3,13 @@
 use backtrail::app::pages::Duty;
 use backtrail::app::settings::Settings;
 use backtrail::http::request::{Headers, Method};
+use backtrail::store::Blobs as _;
 use serde_json::{Value, json};
 
 use crate::support::database::Break;
 use crate::support::shop::{id_in, location, person};
 use crate::support::world::BEGINNING_MS;
-use crate::support::{Edge, Shop, World};
+use crate::support::{Edge, Shop, World, block_on};
 
 #[test]
 fn every_column_of_a_click_says_what_happened() {
@@ -271,4 +272,47 @@ fn an_edit_while_the_copies_are_down_is_visible_when_they_are_back() {
     Edge::of(&world).ticks();
     world.waits_ms(30_001);
     assert_eq!(shop.visits("/click?ref_id=1").status, 404);
+}
+
+#[test]
+fn a_page_of_the_worst_clicks_fits_a_value_of_the_ledger() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    // In JSON within JSON each of these becomes four bytes.
+    for evil in ["%22", "%5C", "%C3%A4"] {
+        let value = evil.repeat(512 / (evil.len() / 3));
+        let names = (0..20).map(|i| format!("&{}{i:02}={value}", evil.repeat(20)));
+        let subs = (1..=10).map(|i| format!("&sub{i}={value}"));
+        let query: String = names.chain(subs).collect();
+        let referer = "\"".repeat(600);
+        let visitor = Headers { referer: &referer, ..person() };
+        for _ in 0..300 {
+            let query = format!(
+                "/click?ref_id=1&source={value}&dl=x&lp=9{}",
+                &query[..16_000.min(query.len())]
+            );
+            assert_eq!(shop.visits_with(visitor, &query).status, 302);
+            shop.edge.settles_now();
+        }
+    }
+    shop.edge.settles();
+    assert_eq!(shop.count("clicks"), 900);
+    assert!(world.stores.blobs.keys().iter().all(|key| !key.starts_with("aside/")));
+}
+
+#[test]
+fn a_page_that_the_ledger_never_takes_does_not_stand_in_the_way() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    shop.clicks(1);
+    world.database().breaks(Break::BeforeCommit, 1);
+    shop.edge.settles();
+    let too_big = json!({ "clicks": "x".repeat(2_000_001), "aggregates": null }).to_string();
+    for name in ["aside/000000000000", "aside/ffffffffffff"] {
+        block_on(world.stores.blobs.put(name, &too_big, None)).unwrap();
+    }
+    shop.edge.ticks();
+    assert_eq!(shop.count("clicks"), 1);
+    let aside = world.stores.blobs.keys().into_iter().filter(|key| key.starts_with("aside/"));
+    assert_eq!(aside.count(), 2, "they stay for somebody to look at");
 }

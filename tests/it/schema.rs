@@ -3,9 +3,11 @@
 
 use backtrail::app::ports::Ledger as _;
 use backtrail::domain::namespace::Namespace;
+use backtrail::http::request::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::support::shop::person;
 use crate::support::{Shop, World, block_on};
 
 /// The migrations, in the order of their numbers.
@@ -226,6 +228,73 @@ fn the_hot_statements_search_by_their_index() {
     let control =
         plan(&shop, "SELECT * FROM clicks WHERE namespace = 'demo' AND external_click_id = 'x'");
     assert_eq!(control, ["SEARCH clicks USING PRIMARY KEY (namespace=?)"]);
+}
+
+/// What the statements of clicks, postbacks and the cron job may do besides searching one table by
+/// all that they know of a row: small tables, and what a page or a batch brings along.
+const ALLOWED: &[&str] = &[
+    "SCAN json_each VIRTUAL TABLE INDEX 1:",
+    "SCAN new VIRTUAL TABLE INDEX 1:",
+    "SCAN CONSTANT ROW",
+    "SCALAR SUBQUERY",
+    "CORRELATED SCALAR SUBQUERY",
+    "COMPOUND QUERY",
+    "LEFT-MOST SUBQUERY",
+    "UNION ALL",
+    // Only of those who are blocked.
+    "SEARCH affiliates USING COVERING INDEX affiliates_blocked (namespace=?)",
+    // One row, and a handful that waits to be removed.
+    "SCAN heartbeats",
+    "SCAN stale_copies",
+    "USE TEMP B-TREE FOR ORDER BY",
+];
+
+#[test]
+fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "is_conflict_updated": true, "is_pixel_allowed": true }));
+    let seen_by_operators = world.database().plans().len();
+    shop.operator.creates("hosts", json!({ "hostname": "go.example.com" }));
+    let address = "go.example.com/click?campaign_id=1&aff_id=1";
+    shop.edge.answers(Method::Get, address, person(), b"");
+    let id = shop.clicks(1);
+    shop.follows("ref_id=1&consent=0");
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    shop.reports(200, &format!("click_id={id}&amount=4"));
+    shop.is_refused((422, "no_attribution"), "x=y");
+    shop.asks("campaign_id=1");
+    shop.edge.settles();
+    shop.edge.ticks();
+    let plans = world.database().plans();
+    assert!(plans.len() >= seen_by_operators + 12, "{}", plans.len());
+    let is_hot = |sql: &str| {
+        let tables = [
+            "conversions",
+            "clicks",
+            "inbox",
+            "refusal",
+            "links",
+            "hosts",
+            "campaigns WHERE",
+            "tokens",
+            "stale_copies",
+        ];
+        tables.iter().any(|table| sql.contains(table)) && !sql.contains("MAX(id)")
+    };
+    let mut searched: Vec<String> = plans
+        .iter()
+        .filter(|(sql, _)| is_hot(sql))
+        .flat_map(|(_, steps)| steps.clone())
+        .filter(|step| !ALLOWED.iter().any(|allowed| step.starts_with(allowed)))
+        .collect();
+    searched.sort();
+    searched.dedup();
+    // A search by the namespace alone goes through everything of somebody's.
+    let vague =
+        searched.iter().find(|step| step.ends_with("(namespace=?)") || step.starts_with("SCAN"));
+    assert_eq!(vague, None);
+    assert!(searched.len() >= 11, "{searched:#?}");
 }
 
 #[test]

@@ -271,7 +271,8 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-fn sources() -> Vec<File> {
+/// Every Rust file of a folder, by its path in the repository.
+fn files_of(folder: &str) -> Vec<File> {
     fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -284,7 +285,7 @@ fn sources() -> Vec<File> {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
-    walk(&root.join("src"), &mut paths);
+    walk(&root.join(folder), &mut paths);
     paths.sort();
     let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     paths
@@ -295,7 +296,7 @@ fn sources() -> Vec<File> {
 
 #[test]
 fn the_code_follows_its_own_rules() {
-    let files = sources();
+    let files = files_of("src");
     assert!(files.len() > 60, "the walk found only {} files", files.len());
     let mut offences = Vec::new();
     for (says, offends, _) in RULES {
@@ -305,6 +306,15 @@ fn the_code_follows_its_own_rules() {
         }
     }
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn tests_are_short_files_as_well() {
+    let long: Vec<String> = files_of("tests")
+        .iter()
+        .filter_map(|file| is_long(file).map(|what| format!("{} {what}", file.path)))
+        .collect();
+    assert_eq!(long, [""; 0]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! statement takes at most 100 parameters, foreign keys are enforced, a batch is a transaction.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use backtrail::store::{Database, DatabaseFault, Row, Statement, Value};
 use rusqlite::types::ValueRef;
@@ -9,6 +10,9 @@ use rusqlite::{Connection, ErrorCode, params_from_iter};
 
 /// D1's bound on the parameters of a statement.
 const MAX_PARAMETERS: usize = 100;
+
+/// D1's bound on a text in bytes; its local stand-in does not enforce it.
+const MAX_TEXT: usize = 2_000_000;
 
 /// How a broken database fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct SqliteDatabase {
     broken: Cell<Option<(Break, usize, usize)>>,
     batches: Cell<usize>,
     last: RefCell<Vec<Statement>>,
+    /// Every text of SQL that was run, with the values of its first time.
+    seen: RefCell<BTreeMap<String, Statement>>,
 }
 
 impl SqliteDatabase {
@@ -48,6 +54,7 @@ impl SqliteDatabase {
             broken: Cell::new(None),
             batches: Cell::new(0),
             last: RefCell::default(),
+            seen: RefCell::default(),
         }
     }
 
@@ -74,13 +81,21 @@ impl SqliteDatabase {
     /// How SQLite goes about the statements of the last batch, a line per step: which index it
     /// searches, what it scans.
     pub fn plan(&self) -> String {
-        let connection = self.connection.borrow();
-        let explain = |statement: &Statement| {
-            let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
-            run(&connection, &Statement::new(sql, statement.parameters.clone())).unwrap()
-        };
-        let steps: Vec<Row> = self.last.borrow().iter().flat_map(explain).collect();
-        steps.iter().map(|step| format!("{}\n", step["detail"].as_str().unwrap())).collect()
+        let steps = self.last.borrow().iter().flat_map(|s| self.steps(s)).collect::<Vec<_>>();
+        steps.iter().map(|step| format!("{step}\n")).collect()
+    }
+
+    /// The same for every text of SQL that was ever run: the text and its steps.
+    pub fn plans(&self) -> Vec<(String, Vec<String>)> {
+        let seen = self.seen.borrow();
+        seen.iter().map(|(sql, statement)| (sql.clone(), self.steps(statement))).collect()
+    }
+
+    fn steps(&self, statement: &Statement) -> Vec<String> {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+        let explained = Statement::new(sql, statement.parameters.clone());
+        let steps = run(&self.connection.borrow(), &explained).unwrap();
+        steps.iter().map(|step| step["detail"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The rows of one statement without parameters, past any failure; for looking.
@@ -108,9 +123,19 @@ impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
         self.batches.set(self.batches.get() + 1);
         self.last.replace(statements.clone());
+        for statement in &statements {
+            let mut seen = self.seen.borrow_mut();
+            if !seen.contains_key(statement.sql.as_ref()) {
+                seen.insert(statement.sql.to_string(), statement.clone());
+            }
+        }
         let failure = self.takes_failure();
         if failure == Some(Break::BeforeCommit) {
             return Err(DatabaseFault::Unavailable("broken before the commit".into()));
+        }
+        let texts = statements.iter().flat_map(|statement| &statement.parameters);
+        if texts.filter_map(length).any(|length| length > MAX_TEXT) {
+            return Err(DatabaseFault::Unavailable("string or blob too big".into()));
         }
         let mut connection = self.connection.borrow_mut();
         let transaction = connection.transaction().unwrap();
@@ -140,6 +165,13 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<R
         out.push(Row::Object(object?));
     }
     Ok(out)
+}
+
+fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::Text(text) => Some(text.len()),
+        _ => None,
+    }
 }
 
 fn bind(value: &Value) -> rusqlite::types::Value {

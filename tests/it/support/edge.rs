@@ -129,6 +129,13 @@ impl<'w> Edge<'w> {
         });
     }
 
+    /// Writes the pages that are full or overdue, as a request does that meets one.
+    pub fn settles_now(&self) {
+        let settings = &self.stores.settings;
+        let now = self.world.now();
+        block_on(errands::write_pages(&self.stores, &self.isolate.pages, settings, now));
+    }
+
     /// The cron job runs in this isolate.
     pub fn ticks(&self) {
         let (pages, settings) = (&self.isolate.pages, &self.stores.settings);
