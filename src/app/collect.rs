@@ -1,6 +1,6 @@
 //! A site event: noted, and judged as a report where its campaign maps it to a conversion.
 
-use crate::app::judge::{Outcome, Ports, Report, report};
+use crate::app::judge::{Outcome, Ports, Report, report, storage_unavailable};
 use crate::app::memory::Memory;
 use crate::app::settings::Moment;
 use crate::app::situate::{Stop, situate};
@@ -32,7 +32,22 @@ pub enum Collected {
     Judged(Box<Outcome>),
 }
 
-/// Collects a site event.
+/// The standard names (wire.md 8). They are not counted against the bound of names.
+const STANDARD: [&str; 10] = [
+    "PageView",
+    "ViewContent",
+    "AddToCart",
+    "InitiateCheckout",
+    "Lead",
+    "CompleteRegistration",
+    "StartTrial",
+    "Subscribe",
+    "Purchase",
+    "ContactInfo",
+];
+
+/// Collects a site event. One that its campaign maps is judged whatever its name: anybody can make
+/// names up, and once they have filled the bound they must not keep conversions out.
 pub async fn collect(
     ports: &impl Ports,
     memory: &Memory,
@@ -41,14 +56,6 @@ pub async fn collect(
     event: SiteEvent,
     address: Option<IpAddress>,
 ) -> Collected {
-    match ports.know_site_event(namespace, &event.name, moment.now).await {
-        Ok(true) => {}
-        Ok(false) => {
-            let detail = "this namespace has 200 names of events already; use one of them";
-            return Collected::Refused(Refusal::of(Reason::InvalidParameter, "event", detail));
-        }
-        Err(_) => return Collected::Refused(crate::app::judge::storage_unavailable()),
-    }
     let mut pairs = event.parameters;
     pairs.extend(event.click_id.map(|id| ("click_id".to_owned(), id)));
     let postback = match Postback::from_stored(pairs, moment.now) {
@@ -58,12 +65,10 @@ pub async fn collect(
     let campaign = match situate(ports, memory, namespace, &postback, moment.now).await {
         Ok(situation) => situation.campaign,
         Err(Stop::Refused(refusal)) => return Collected::Refused(refusal),
-        Err(Stop::Unavailable) => {
-            return Collected::Refused(crate::app::judge::storage_unavailable());
-        }
+        Err(Stop::Unavailable) => return Collected::Refused(storage_unavailable()),
     };
     if !campaign.is_some_and(|campaign| campaign.site_events.contains(&event.name)) {
-        return Collected::Noted;
+        return note(ports, moment, namespace, &event.name).await;
     }
     let arrived = Report {
         namespace: namespace.clone(),
@@ -73,4 +78,24 @@ pub async fn collect(
         address,
     };
     Collected::Judged(Box::new(report(ports, memory, moment, &arrived).await))
+}
+
+/// Takes note of an event that becomes no conversion.
+async fn note(
+    ports: &impl Ports,
+    moment: &Moment<'_>,
+    namespace: &Namespace,
+    name: &str,
+) -> Collected {
+    if STANDARD.contains(&name) {
+        return Collected::Noted;
+    }
+    match ports.know_site_event(namespace, name, moment.now).await {
+        Ok(true) => Collected::Noted,
+        Ok(false) => {
+            let detail = "this namespace has 200 names of events already; use one of them";
+            Collected::Refused(Refusal::of(Reason::InvalidParameter, "event", detail))
+        }
+        Err(_) => Collected::Refused(storage_unavailable()),
+    }
 }

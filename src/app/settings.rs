@@ -32,6 +32,13 @@ impl Settings {
     pub fn origin_of(&self, namespace: &Namespace) -> String {
         self.tracking_url.replace("{namespace}", namespace.as_str())
     }
+
+    /// The domain that all tracking hosts of this installation share: `example.com`.
+    pub fn zone(&self) -> &str {
+        let host = self.tracking_url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = host.split([':', '/']).next().unwrap_or_default();
+        host.split_once('.').map_or("", |(_, zone)| zone)
+    }
 }
 
 /// When a request arrived, and its share of randomness: both are arguments everywhere.

@@ -13,7 +13,7 @@ use crate::domain::judgement::{Click, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{
-    Proof, Tokens, authenticate, bad_token, missing_token, wrong_token,
+    Proof, Tokens, authenticate, authenticate_browser, missing_token, wrong_token,
 };
 use crate::domain::postback::Postback;
 use crate::domain::time::Timestamp;
@@ -127,7 +127,7 @@ pub async fn situate(
     let campaign_id = match (&genuine, postback.campaign_id, &postback.token) {
         (Some((_, link)), _, _) => Some(link.campaign_id),
         (None, Some(id), _) => Some(id),
-        (None, None, Some(token)) => ports.campaign_of_token(namespace, &hash(token)).await?,
+        (None, None, Some(token)) => campaign_of_token(ports, memory, &space, token, now).await?,
         (None, None, None) => None,
     };
     let campaign = match campaign_id {
@@ -135,6 +135,33 @@ pub async fn situate(
         None => None,
     };
     Ok(Situation { space, campaign, genuine })
+}
+
+/// The campaign whose own token this is. Guessing tokens is bounded as guessing links is.
+async fn campaign_of_token(
+    ports: &impl Ledger,
+    memory: &Memory,
+    space: &NamespaceSettings,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<u32>, Unavailable> {
+    let hash = hash(token);
+    if tokens_of(space).accept(&hash) {
+        return Ok(None);
+    }
+    if !memory.may_ask(now) {
+        return Err(Unavailable);
+    }
+    let found = ports.campaign_of_token(&space.name, &hash).await?;
+    if found.is_none() {
+        memory.note_unknown(now);
+    }
+    Ok(found)
+}
+
+/// The operator's own tokens, which work where no campaign is known.
+fn tokens_of(space: &NamespaceSettings) -> Tokens<'_> {
+    Tokens { of_namespace: &space.token_hashes, of_advertiser: &[], of_campaign: &[] }
 }
 
 /// Looks up an id that no key verifies among recorded conversions, for a sender who has proved
@@ -182,11 +209,7 @@ pub async fn prove(
 ) -> Result<Proof, Stop> {
     let token_hash = postback.token.as_deref().map(hash);
     let Some(campaign) = situation.campaign.as_deref() else {
-        let own = Tokens {
-            of_namespace: &situation.space.token_hashes,
-            of_advertiser: &[],
-            of_campaign: &[],
-        };
+        let own = tokens_of(&situation.space);
         return match token_hash {
             Some(hash) if own.accept(&hash) && source == Source::Postback => Ok(Proof::Token),
             Some(_) => Err(Stop::Refused(wrong_token())),
@@ -195,14 +218,9 @@ pub async fn prove(
     };
     if source != Source::Postback {
         // A browser proves nothing, whatever it sends.
-        let refusal = bad_token(
-            "the campaign does not take conversions from browsers; its operator can allow them (is_pixel_allowed)",
-        );
-        return if campaign.is_pixel_allowed {
-            Ok(Proof::Nothing)
-        } else {
-            Err(Stop::Refused(refusal))
-        };
+        return authenticate_browser(campaign, address)
+            .map(|()| Proof::Nothing)
+            .map_err(Stop::Refused);
     }
     let namespace = &situation.space.name;
     let advertiser = match token_hash {

@@ -275,12 +275,16 @@ fn key(case: &Case<'_>, event_id: u32, facts: &Facts) -> Result<String, Refusal>
 }
 
 /// The conversion that a case repeats. The order is stronger than the click: it names one sale.
+///
+/// An id that no key verifies may be recorded in a campaign for which nothing was proved; there it
+/// stays as unknown as if it did not exist.
 fn known<'a>(case: &Case<'_>, facts: &'a Facts) -> Option<&'a Conversion> {
     let of_click = match case.campaign.conversions_per_click {
         ConversionsPerClick::One => facts.by_click.as_ref(),
         ConversionsPerClick::PerOrder => None,
     };
-    facts.by_key.as_ref().or(facts.by_order.as_ref()).or(of_click)
+    let found = [facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
+    found.into_iter().flatten().find(|known| known.campaign_id == case.campaign.id)
 }
 
 /// Whom to credit.

@@ -97,11 +97,9 @@ pub fn authenticate(
         None if campaign.authentication == Authentication::Token => return Err(missing_token()),
         None => false,
     };
-    let denied = address.is_some_and(|a| is_listed(a, &campaign.ip_deny));
     let wants_address = !campaign.ip_allow.is_empty();
     let allowed = address.is_some_and(|a| is_listed(a, &campaign.ip_allow));
-    if denied || (wants_address && !allowed) || (address.is_none() && !campaign.ip_deny.is_empty())
-    {
+    if is_denied(campaign, address) || (wants_address && !allowed) {
         return Err(Refusal::new(
             Reason::IpNotAllowed,
             "this address may not post to the campaign; ask its operator to add the address of your server",
@@ -114,18 +112,49 @@ pub fn authenticate(
     })
 }
 
+/// Whether a campaign's deny list names an address; one that is not known may be any of them.
+fn is_denied(campaign: &Campaign, address: Option<IpAddress>) -> bool {
+    match address {
+        Some(address) => is_listed(address, &campaign.ip_deny),
+        None => !campaign.ip_deny.is_empty(),
+    }
+}
+
+/// Lets a report from a visitor's browser in, where the campaign takes such. The allow list names
+/// servers, so that it says nothing about visitors; the deny list holds for everybody.
+///
+/// # Errors
+/// `bad_token`, or `ip_not_allowed`.
+pub fn authenticate_browser(
+    campaign: &Campaign,
+    address: Option<IpAddress>,
+) -> Result<(), Refusal> {
+    if !campaign.is_pixel_allowed {
+        return Err(bad_token(
+            "the campaign does not take conversions from browsers; its operator can allow them (is_pixel_allowed)",
+        ));
+    }
+    if is_denied(campaign, address) {
+        return Err(Refusal::new(
+            Reason::IpNotAllowed,
+            "this address may not report to the campaign; its operator has put it on the deny list",
+        ));
+    }
+    Ok(())
+}
+
 /// The refusal of a request without a token. The same whether its campaign or click exists or
 /// not: a stranger is not told.
 pub fn missing_token() -> Refusal {
     bad_token(
-        "this request needs a token: send token=… as in the campaign's postback_url, and check click_id and campaign_id",
+        "this request needs a token: add token=… with the token that was shown when the operator created it, and check click_id and campaign_id",
     )
 }
 
 /// The refusal of a wrong token, likewise.
 pub fn wrong_token() -> Refusal {
     bad_token(
-        "the token is not valid for this request: copy it again from the campaign's postback_url (it may have been revoked), and check click_id and campaign_id",
+        "the token is not valid for this request: it must be one of the campaign, its advertiser or the namespace, as it was shown when it was created, and not revoked; check click_id and campaign_id as well",
     )
 }
 

@@ -83,7 +83,7 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     use Method::{Get, Head, Options, Post};
     let is_read = matches!(request.method, Get | Head);
     let path = match request.path {
-        // Both visitors and advertisers' servers, in the manner of Integr8.
+        // Visitors and advertisers' servers alike, in the manner of Integr8.
         "/" if request.method == Post => "/postback",
         "/" if is_read && looks_like_postback(request.query) => "/postback",
         "/" if is_read && looks_like_click(request.query) => "/click",
@@ -92,7 +92,7 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     match (path, request.method) {
         // Visitors.
         ("/click", Get | Head) => click::respond(app, request).await,
-        // Advertisers' servers.
+        // Advertisers' servers. Looking at the headers of an address must not convert.
         ("/postback", Get | Post) => postback::respond(app, request).await,
         // Browsers.
         ("/pixel.gif", _) => pixel::respond(app, request).await,

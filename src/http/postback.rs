@@ -5,7 +5,7 @@ use super::request::Request;
 use super::{Answer, App, Ports, namespace_of};
 use crate::app::judge::{Errand, Report, report, request_id, storage_unavailable};
 use crate::app::ports::RefusedRequest;
-use crate::app::situate::unknown_namespace;
+use crate::app::situate::{space, unknown_namespace};
 use crate::domain::conversion::Source;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
@@ -22,7 +22,15 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
     };
     let (postback, warnings) = match parsed {
         Ok(parsed) => parsed,
-        Err(refusal) => return refused(app, namespace, refusal, wanted_format(request)),
+        Err(refusal) => {
+            // Names that a stranger made up are not kept apart, or they would fill the tables.
+            let existing = match &namespace {
+                Some(name) => space(app.ports, &app.isolate.memory, name, app.moment.now).await,
+                None => Ok(None),
+            };
+            let existing = existing.ok().flatten().map(|space| space.name.clone());
+            return refused(app, existing, refusal, wanted_format(request));
+        }
     };
     let format = postback.reply_format.unwrap_or(ReplyFormat::Json);
     let Some(namespace) = namespace else {

@@ -41,7 +41,7 @@ impl Response {
             .with("content-type", content_type)
     }
 
-    /// An HTML page that may load nothing from elsewhere.
+    /// An HTML page. Where it leads is not told its address, which may hold a click_id.
     pub fn page(status: u16, html: impl Into<String>) -> Self {
         Self::text(status, "text/html; charset=utf-8", html)
             .with("x-content-type-options", "nosniff")

@@ -31,6 +31,7 @@ mod postback_money;
 mod postback_repeat;
 mod schema;
 mod simulation;
+mod strangers;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
 mod tidy;

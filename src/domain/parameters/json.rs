@@ -14,9 +14,11 @@ pub(super) fn fields(text: &str) -> Result<Vec<Field<'_>>, Refusal> {
         .deserialize_map(Members)
         .and_then(|members| reader.end().map(|()| members))
         .map_err(|error| {
+            // Where, not what: the parser's own words may quote a secret, and refusals are kept.
+            let (line, column) = (error.line(), error.column());
             Refusal::new(
                 Reason::InvalidParameter,
-                format!("The body is not one JSON object: {error}."),
+                format!("The body is not one JSON object; see line {line}, column {column}."),
             )
         })?;
     members.into_iter().map(|(wire, raw)| field(wire, raw.get())).collect()

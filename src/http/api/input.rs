@@ -12,6 +12,8 @@ use crate::app::catalog::resource::{Absent, Field, Kind, Record, Resource, Writa
 pub(super) struct Reading<'a> {
     /// Development allows http addresses.
     pub(super) call_is_development: bool,
+    /// The installation's own domain, if the caller may not give out hosts of it.
+    pub(super) reserved_zone: Option<&'a str>,
     /// What is stored already.
     pub(super) facts: &'a Facts,
 }

@@ -54,7 +54,7 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
     };
     let is_many = many.is_some();
     let read = |facts: &catalog::Facts| -> Result<Vec<Map<String, Value>>, Vec<FieldFault>> {
-        let reading = input::Reading { call_is_development: call.settings.is_development, facts };
+        let reading = reading(call, facts);
         match &many {
             Some(bodies) => input::many(resource, bodies, &reading),
             None => input::creation(resource, &body, &reading, &call.access).map(|one| vec![one]),
@@ -86,7 +86,7 @@ pub(super) async fn change<S: Stores>(
     let key = key_of(resource, key)?;
     let body = body::object(call.request)?;
     let record = catalog::change(call.stores, call.moment, call.place(resource), &key, |facts| {
-        let reading = input::Reading { call_is_development: call.settings.is_development, facts };
+        let reading = reading(call, facts);
         input::change(resource, &body, &reading, &call.access)
     })
     .await
@@ -105,6 +105,18 @@ pub(super) async fn remove<S: Stores>(
         Ok(()) => Ok(Response::empty(204)),
         Err(Stopped::NotFound) => Err(problem::not_found(resource.singular)),
         Err(_) => Err(problem::storage_unavailable()),
+    }
+}
+
+/// What bodies are read by. Whoever may create hosts for one customer only must not take a name
+/// away from all others, as `api.` of the installation's domain would be.
+fn reading<'a, S>(call: &'a Call<'_, S>, facts: &'a catalog::Facts) -> input::Reading<'a> {
+    let zone = call.settings.zone();
+    let is_reserved = !call.access.is_root() && !zone.is_empty();
+    input::Reading {
+        call_is_development: call.settings.is_development,
+        reserved_zone: is_reserved.then_some(zone),
+        facts,
     }
 }
 

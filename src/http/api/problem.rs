@@ -3,7 +3,9 @@
 use super::value::Fault;
 use crate::app::access::{Refused, Scope};
 use crate::app::catalog::resource::Resource;
+use crate::app::catalog::resources;
 use crate::app::catalog::{Stopped, WriteFault};
+use crate::app::history;
 use crate::http::response::Response;
 
 /// A field at fault: its name, a code, a sentence.
@@ -44,7 +46,10 @@ pub(super) fn storage_unavailable() -> Response {
 }
 
 pub(super) fn no_such_address() -> Response {
-    Response::problem(404, "not_found", "There is nothing at this address; see /openapi.json.")
+    let names = resources::ALL.into_iter().chain(history::ALL).map(|resource| resource.name);
+    let names = names.collect::<Vec<_>>().join(", ");
+    let detail = format!("There is nothing at this address. Below /api/v1/ there are {names}.");
+    Response::problem(404, "not_found", &detail)
 }
 
 pub(super) fn not_found(singular: &str) -> Response {

@@ -89,7 +89,7 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::Name => plain_text(text, MAX_NAME),
         Kind::Code => plain_text(text, MAX_CODE),
         Kind::NamespaceName => namespace_name(text),
-        Kind::Hostname => hostname(text),
+        Kind::Hostname => hostname(text, reading),
         Kind::Choice(words) => choice(words, text),
         Kind::Currency => match Currency::parse(text) {
             Some(currency) => Ok(currency.code().into()),
@@ -140,8 +140,16 @@ fn namespace_name(text: &str) -> Result<Value, Fault> {
     })
 }
 
-fn hostname(text: &str) -> Result<Value, Fault> {
+fn hostname(text: &str, reading: &Reading<'_>) -> Result<Value, Fault> {
     let host = namespace::bare_host(text);
+    let is_within =
+        |zone: &str| host.strip_suffix(zone).is_some_and(|h| h.is_empty() || h.ends_with('.'));
+    if let Some(zone) = reading.reserved_zone.filter(|zone| is_within(zone)) {
+        return Err((
+            "root_only",
+            format!("Hosts of {zone} are this installation's own; only the root key assigns them."),
+        ));
+    }
     if host.eq_ignore_ascii_case(text) && host.contains('.') && web_address::is_host_name(&host) {
         return match namespace::of_host(&host) {
             None => Ok(host.into()),
