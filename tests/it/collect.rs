@@ -36,8 +36,10 @@ fn a_mapped_event_becomes_a_pending_conversion_once() {
         json!({ "event": name, "click_id": id, "data": data }).to_string()
     };
     let reply = |body: String| json_of(&sends(&shop, page(), &body), 200);
-    let noted = reply(event("AddToCart", json!({ "value": 5 })));
-    assert_eq!(noted, json!({ "received": true, "conversion": null }));
+    for name in ["AddToCart", "Wishlist"] {
+        let noted = reply(event(name, json!({ "value": 5 })));
+        assert_eq!(noted, json!({ "received": true, "conversion": null }));
+    }
     // Here transaction_id is the merchant's, and status is nobody's.
     let data = json!({ "value": 49.9, "currency": "USD", "eventId": "A", "transaction_id": "T", "status": "approved" });
     let first = reply(event("Purchase", data.clone()));
@@ -58,7 +60,8 @@ fn a_mapped_event_becomes_a_pending_conversion_once() {
         json!({ "click_id": id, "affiliate_id": 2, "order_id": "A", "amount": null, "source": "collect", "proof": "nothing" })
     );
     let names = shop.rows("SELECT name FROM site_event_names ORDER BY name");
-    assert_eq!(names, [json!({ "name": "AddToCart" })], "what becomes a conversion is kept as one");
+    // Standard names are known, and a mapped event's name stands in its campaign.
+    assert_eq!(names, [json!({ "name": "Wishlist" })]);
     shop.changes_campaign(json!({ "is_pixel_allowed": false }));
     let id = shop.clicks(1);
     let body = json!({ "event": "Purchase", "click_id": id }).to_string();
