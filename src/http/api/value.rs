@@ -27,7 +27,7 @@ const MIN_SECRET: usize = 32;
 /// The most characters of a secret.
 const MAX_SECRET: usize = 200;
 /// The largest id: numbers are bound as doubles.
-const MAX_ID: u64 = (1 << 53) - 1;
+pub(super) const MAX_ID: u64 = (1 << 53) - 1;
 
 /// What is said about a field that does not exist.
 pub(super) fn unknown_field(resource: &Resource) -> Fault {
