@@ -40,6 +40,11 @@ if [ ! -f build/index.js ] || [ ! -f build/index_bg.wasm ] || [ "$(cat $stamp 2>
   WASM_OPT_BIN="$PWD/node_modules/.bin/wasm-opt" \
   ESBUILD_BIN="$PWD/node_modules/.bin/esbuild" \
     worker-build --release
+  # The names of functions are a tenth of the module; a panic's message names file and line all the same.
+  wasm-opt --strip-debug --strip-producers --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int \
+    --enable-bulk-memory --enable-multivalue --enable-reference-types --enable-exception-handling \
+    build/index_bg.wasm -o build/stripped.wasm
+  mv build/stripped.wasm build/index_bg.wasm
   # The hash from before the build: a file that changed meanwhile makes the next run build again.
   printf '%s\n' "$inputs" >$stamp
 fi

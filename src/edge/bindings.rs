@@ -3,10 +3,10 @@
 //! The framework's own wrappers cross the boundary several times per statement and unwrap what
 //! the platform throws; these cross once per batch, and an exception is an error value.
 
-use serde_json::Value as Json;
 use wasm_bindgen::prelude::*;
 
 use super::environment;
+use crate::store::json_text::ArrayText;
 use crate::store::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
 
 #[wasm_bindgen(module = "/src/edge/bindings.js")]
@@ -71,8 +71,7 @@ impl D1 {
 
 impl Database for D1 {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
-        let statements: Vec<Json> = statements.into_iter().map(packed).collect();
-        let text = Json::Array(statements).to_string();
+        let text = packed(&statements);
         let results =
             batch(&self.binding, &text, self.timeout_ms).await.map_err(|error| fault(&error))?;
         let unreadable = || DatabaseFault::Unavailable("the results cannot be read".into());
@@ -81,14 +80,24 @@ impl Database for D1 {
     }
 }
 
-/// A statement as an array: its text, then its values.
-fn packed(statement: Statement) -> Json {
-    let values = statement.parameters.into_iter().map(|value| match value {
-        Value::Null => Json::Null,
-        Value::Integer(number) => number.into(),
-        Value::Text(text) => text.into(),
-    });
-    std::iter::once(Json::from(statement.sql.into_owned())).chain(values).collect()
+/// The statements as a JSON array of arrays: a statement's text, then its values.
+fn packed(statements: &[Statement]) -> String {
+    let mut text = String::with_capacity(4096);
+    let mut list = ArrayText::begin(&mut text);
+    for statement in statements {
+        let mut array = ArrayText::begin(list.place());
+        array.text(Some(&statement.sql));
+        for value in &statement.parameters {
+            match value {
+                Value::Null => array.text(None),
+                Value::Integer(number) => array.number(Some(*number)),
+                Value::Text(text) => array.text(Some(text)),
+            };
+        }
+        array.end();
+    }
+    list.end();
+    text
 }
 
 fn fault(error: &JsValue) -> DatabaseFault {

@@ -1,10 +1,12 @@
 //! Clicks as rows: a whole page in one statement, one row written per click.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
+use super::json_text::{ArrayText, push_object};
 use super::{Blobs, Database, Statement, Stores, keys};
 use crate::app::pages::{ClickRecord, ClosedPage};
 use crate::app::ports::{ClickStore, Unavailable, Vitals};
+use crate::domain::click_id::Country;
 use crate::store::json::warnings_to_text;
 
 /// One bound parameter carries a page. `->>` reads a place of a click's array as a value, `->` as
@@ -71,47 +73,55 @@ impl PageText {
 }
 
 fn clicks_text(clicks: &[ClickRecord]) -> String {
-    // Warnings are a text within the text: their column is one.
-    Json::Array(clicks.iter().map(click_json).collect()).to_string()
+    // Headers and parameters make most of a click's text.
+    let mut text = String::with_capacity(clicks.len() * 640);
+    let mut list = ArrayText::begin(&mut text);
+    let mut object = String::new();
+    for click in clicks {
+        push_click(list.place(), click, &mut object);
+    }
+    list.end();
+    text
 }
 
-fn click_json(click: &ClickRecord) -> Json {
-    let text = |text: &str| if text.is_empty() { Json::Null } else { Json::from(text) };
-    let parameters = click.parameters.iter();
-    let parameters: Map<String, Json> =
-        parameters.map(|(name, value)| (name.clone(), Json::from(value.as_str()))).collect();
-    let parameters = if parameters.is_empty() {
-        Json::Null
-    } else {
-        Json::from(Json::Object(parameters).to_string())
-    };
-    let warnings = if click.warnings.is_empty() {
-        Json::Null
-    } else {
-        Json::from(warnings_to_text(&click.warnings))
-    };
-    json!([
-        click.namespace.as_str(),
-        click.id.time.ms(),
-        click.id.page,
-        click.id.ordinal,
-        click.click_id,
-        click.id.ref_id,
-        click.campaign_id,
-        click.affiliate_id,
-        click.landing_page_id,
-        click.uncounted.map(|reason| reason.as_str()),
-        click.id.country.map(|country| country.as_str().to_owned()),
-        click.device.as_str(),
-        click.os.as_str(),
-        click.browser.as_str(),
-        text(&click.referrer),
-        text(&click.user_agent),
-        click.source,
-        click.external_click_id,
-        parameters,
-        warnings,
-    ])
+/// A click as an array in the order of the statement. `object` is a place for the text of its
+/// parameters: their column holds JSON, so they are a text within the text.
+fn push_click(text: &mut String, click: &ClickRecord, object: &mut String) {
+    let parameters = click.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    object.clear();
+    push_object(object, parameters);
+    let warnings = (!click.warnings.is_empty()).then(|| warnings_to_text(&click.warnings));
+    let mut row = ArrayText::begin(text);
+    row.text(Some(click.namespace.as_str()))
+        .number(number(click.id.time.ms()))
+        .number(number(click.id.page))
+        .number(Some(click.id.ordinal))
+        .text(Some(&click.click_id))
+        .number(Some(click.id.ref_id))
+        .number(Some(click.campaign_id))
+        .number(Some(click.affiliate_id))
+        .number(click.landing_page_id)
+        .text(click.uncounted.map(|reason| reason.as_str()))
+        .text(click.id.country.as_ref().map(Country::as_str))
+        .text(Some(click.device.as_str()))
+        .text(Some(click.os.as_str()))
+        .text(Some(click.browser.as_str()))
+        .text(present(&click.referrer))
+        .text(present(&click.user_agent))
+        .text(click.source.as_deref())
+        .text(click.external_click_id.as_deref())
+        .text(Some(object.as_str()).filter(|_| !click.parameters.is_empty()))
+        .text(warnings.as_deref());
+    row.end();
+}
+
+fn present(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Times and page names have 48 bits.
+fn number(number: u64) -> Option<i64> {
+    i64::try_from(number).ok()
 }
 
 impl<D: Database, B: Blobs> ClickStore for Stores<D, B> {

@@ -1,9 +1,10 @@
 //! The texts of JSON columns, and rows read as typed structs.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Row;
+use super::json_text::push_object;
 use crate::domain::verdict::{Warning, WarningCode};
 
 /// A row as a struct. A row that does not fit is an error of ours; it is reported as `None` and
@@ -14,9 +15,9 @@ pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Option<T> {
 
 /// Names and values as the text of a JSON object, in order.
 pub(crate) fn object<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let map: Map<String, Value> =
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-    Value::Object(map).to_string()
+    let mut text = String::new();
+    push_object(&mut text, pairs);
+    text
 }
 
 /// The names and values of a JSON object of texts; anything else in it is left out.

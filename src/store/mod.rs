@@ -17,6 +17,7 @@ pub mod executor;
 mod history;
 mod inbox_row;
 pub mod json;
+pub(crate) mod json_text;
 pub mod keys;
 mod ledger;
 mod settings_rows;
