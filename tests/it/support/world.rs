@@ -119,7 +119,9 @@ impl World {
         if let Some(errand) = answer.errand {
             let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
             if errands::duty(refusals, answers, errand, self.now()) == Some('k') {
-                block_on(errands::keep_answers(&self.stores, answers, || self.now()));
+                let now = self.now();
+                let keep = || block_on(errands::keep_answers(&self.stores, answers, now, now));
+                while keep() {}
             }
         }
         answer.response
