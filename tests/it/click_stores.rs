@@ -330,19 +330,15 @@ fn first_clicks(world: &World, shop: &Shop<'_>, links: u64) -> usize {
     world.database().batches() - before
 }
 
-/// How long 500 clicks of a link in memory take, the fastest of five times.
+/// How long 200 clicks of a link in memory take.
 #[allow(clippy::disallowed_methods, reason = "this measures")]
 fn warm_clicks(shop: &Shop<'_>) -> std::time::Duration {
     let address = format!("{}/click?campaign_id=1&ref_id=1", shop.host);
-    let clicks = || {
-        let started = std::time::Instant::now();
-        (0..500).for_each(|_| drop(shop.edge.answers(Method::Get, &address, person(), b"")));
-        let taken = started.elapsed();
-        shop.edge.settles();
-        taken
-    };
-    clicks();
-    (0..5).map(|_| clicks()).min().unwrap()
+    let started = std::time::Instant::now();
+    (0..200).for_each(|_| drop(shop.edge.answers(Method::Get, &address, person(), b"")));
+    let taken = started.elapsed();
+    shop.edge.settles();
+    taken
 }
 
 #[test]
@@ -374,6 +370,10 @@ fn a_hundred_thousand_links_are_as_fast_as_ten() {
         let (few, many) = (format!("config/{kind}/few"), format!("config/{kind}/many"));
         assert!(longest(&many) <= longest(&few) + "100000".len(), "{kind}");
     }
-    let (few, many) = (warm_clicks(&few), warm_clicks(&many));
-    assert!(many < few * 2, "{many:?} against {few:?}");
+    // The fastest of many turns, because other tests run beside this one; work that grew with the
+    // number of links would take ten thousand times as long.
+    let turns: Vec<_> = (0..15).map(|_| (warm_clicks(&few), warm_clicks(&many))).collect();
+    let few = turns.iter().map(|(few, _)| *few).min().unwrap();
+    let many = turns.iter().map(|(_, many)| *many).min().unwrap();
+    assert!(many < few * 3, "{many:?} against {few:?}");
 }
