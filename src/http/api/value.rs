@@ -266,6 +266,10 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         ),
         Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
         Item::PostbackParameter => match parameters::canonical_name(text) {
+            // What proves the sender, or says how to answer, is nothing that a conversion brings.
+            Some("secure" | "timestamp" | "signature" | "dry_run" | "response") => {
+                return Err(invalid(&format!("{text:?} is no part of a conversion.")));
+            }
             Some(canonical) if canonical == text => (true, ""),
             Some(canonical) => {
                 return Err(invalid(&format!(
