@@ -1,6 +1,6 @@
 // `node bench/profile.js ARM [clicks|postbacks] [options of run.js]`: where an arm's CPU time goes, by V8's sampling profiler.
 //
-// Functions of the WebAssembly module appear by name as long as the build keeps its name section. Time of the runtime
+// Functions of the WebAssembly module appear by name after `KEEP_NAMES=yes sh scripts/build.sh`. Time of the runtime
 // itself (HTTP, event loop, SQLite) is "(program)". The profiler slows everything: read shares here, never speeds.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

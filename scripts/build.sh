@@ -28,7 +28,7 @@ hash_of() {
 # worker-build runs wasm-opt even if cargo had nothing to do, so it is not called without need.
 # entry.js is left out: wrangler bundles it, the crate does not contain it.
 stamp=build/.inputs
-inputs=$(hash_of src migrations Cargo.toml Cargo.lock package-lock.json .cargo scripts/build.sh)
+inputs=$(hash_of src migrations Cargo.toml Cargo.lock package-lock.json .cargo scripts/build.sh)${KEEP_NAMES:+-named}
 if [ ! -f build/index.js ] || [ ! -f build/index_bg.wasm ] || [ "$(cat $stamp 2>/dev/null)" != "$inputs" ]; then
   sh scripts/install.sh
   say "building the Worker"
@@ -40,11 +40,12 @@ if [ ! -f build/index.js ] || [ ! -f build/index_bg.wasm ] || [ "$(cat $stamp 2>
   WASM_OPT_BIN="$PWD/node_modules/.bin/wasm-opt" \
   ESBUILD_BIN="$PWD/node_modules/.bin/esbuild" \
     worker-build --release
-  # The names of functions are a tenth of the module; a panic's message names file and line all the same.
-  wasm-opt --strip-debug --strip-producers --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int \
-    --enable-bulk-memory --enable-multivalue --enable-reference-types --enable-exception-handling \
-    build/index_bg.wasm -o build/stripped.wasm
-  mv build/stripped.wasm build/index_bg.wasm
+  # Names of functions are for the profiler (bench/profile.js, after `KEEP_NAMES=yes sh scripts/build.sh`); uploaded, they
+  # would be a fifteenth of the module.
+  if [ "${KEEP_NAMES:-}" != yes ]; then
+    wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.stripped.wasm
+    mv build/index_bg.stripped.wasm build/index_bg.wasm
+  fi
   # The hash from before the build: a file that changed meanwhile makes the next run build again.
   printf '%s\n' "$inputs" >$stamp
 fi

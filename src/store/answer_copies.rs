@@ -4,7 +4,8 @@
 //! tells which conversions are on it, so that one list of keys finds the page of any.
 
 use super::conversion_row::ConversionRow;
-use super::{Blobs, Database, Stores, keys};
+use super::row::Read as _;
+use super::{Blobs, Database, Row, Stores, keys};
 use crate::app::ports::AnswerCopies;
 use crate::domain::conversion::Conversion;
 use crate::domain::namespace::Namespace;
@@ -31,13 +32,15 @@ impl<D: Database, B: Blobs> AnswerCopies for Stores<D, B> {
     async fn recall(&self, namespace: &Namespace, conversion_id: &str) -> Option<Conversion> {
         let own = self.blobs.get(&keys::answer(namespace, conversion_id)).await.ok()?;
         if let Some(text) = own {
-            return serde_json::from_str::<ConversionRow>(&text).ok()?.conversion();
+            let row: Row = serde_json::from_str(&text).ok()?;
+            return ConversionRow::read(&row)?.conversion();
         }
         let pages = self.blobs.list(&keys::answers_of(namespace)).await.ok()?;
         let page = pages.iter().find(|key| keys::names_answer(key, conversion_id))?;
         let text = self.blobs.get(page).await.ok()??;
-        let rows: Vec<ConversionRow> = serde_json::from_str(&text).ok()?;
-        rows.into_iter().find(|row| row.conversion_id == conversion_id)?.conversion()
+        let rows: Vec<Row> = serde_json::from_str(&text).ok()?;
+        let mut rows = rows.iter().filter_map(ConversionRow::read);
+        rows.find(|row| row.conversion_id == conversion_id)?.conversion()
     }
 }
 

@@ -1,7 +1,8 @@
 //! The row of a conversion, as in the table and in the answer copies.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::row::rows;
 use super::{Value, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
@@ -19,43 +20,45 @@ pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurr
 /// How many columns [`COLUMNS`] names.
 pub(crate) const COLUMN_COUNT: usize = 34;
 
-/// A conversion as stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ConversionRow {
-    pub(crate) conversion_id: String,
-    pub(crate) request_id: String,
-    received_at: u64,
-    occurred_at: u64,
-    source: String,
-    proof: String,
-    click_id: Option<String>,
-    clicked_at: Option<u64>,
-    ref_id: u32,
-    campaign_id: u32,
-    affiliate_id: u32,
-    event_id: u32,
-    order_id: Option<String>,
-    status: String,
-    status_reason: Option<String>,
-    currency: String,
-    amount: Option<i64>,
-    revenue: i64,
-    payout: i64,
-    is_test: u8,
-    is_lead: u8,
-    click_flags: u8,
-    country: Option<String>,
-    pub(crate) sent_money: String,
-    first_status: String,
-    first_revenue: i64,
-    first_payout: i64,
-    warnings: String,
-    parameters: String,
-    goal: Option<String>,
-    comment: Option<String>,
-    pub(crate) explanation: String,
-    pub(crate) revision: u32,
-    pub(crate) changed_by: Option<String>,
+rows! {
+    /// A conversion as stored.
+    #[derive(Clone, Debug, Serialize)]
+    pub(crate) struct ConversionRow {
+        pub(crate) conversion_id: String,
+        pub(crate) request_id: String,
+        received_at: u64,
+        occurred_at: u64,
+        source: String,
+        proof: String,
+        click_id: Option<String>,
+        clicked_at: Option<u64>,
+        ref_id: u32,
+        campaign_id: u32,
+        affiliate_id: u32,
+        event_id: u32,
+        order_id: Option<String>,
+        status: String,
+        status_reason: Option<String>,
+        currency: String,
+        amount: Option<i64>,
+        revenue: i64,
+        payout: i64,
+        is_test: u8,
+        is_lead: u8,
+        click_flags: u8,
+        country: Option<String>,
+        pub(crate) sent_money: String,
+        first_status: String,
+        first_revenue: i64,
+        first_payout: i64,
+        warnings: String,
+        parameters: String,
+        goal: Option<String>,
+        comment: Option<String>,
+        pub(crate) explanation: String,
+        pub(crate) revision: u32,
+        pub(crate) changed_by: Option<String>,
+    }
 }
 
 impl ConversionRow {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::future::Future;
 
+use super::row::Row;
+
 /// A bound parameter. D1 binds numbers as doubles, so integers stay below 2^53.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -65,9 +67,6 @@ impl Statement {
         Self { sql: sql.into(), parameters }
     }
 }
-
-/// A row as a JSON object, column name to value; row types read themselves from it.
-pub type Row = serde_json::Value;
 
 /// Why a batch did not happen. In either case nothing, or (if the connection broke) everything of
 /// it was written; therefore every batch may be repeated.

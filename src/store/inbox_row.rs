@@ -1,7 +1,6 @@
 //! The row of a request in the inbox.
 
-use serde::Deserialize;
-
+use super::row::rows;
 use super::{Statement, Value, json};
 use crate::app::ports::InboxEntry;
 use crate::domain::conversion::{Conversion, Source};
@@ -19,20 +18,22 @@ const ON_CONFLICT: &str = "ON CONFLICT (namespace, request_id) DO UPDATE SET ver
     reason = excluded.reason, detail = excluded.detail, conversion_id = excluded.conversion_id, \
     judged_at = excluded.judged_at, judgements = judgements + 1 WHERE excluded.judged_at > judged_at";
 
-/// A request as stored.
-#[derive(Debug, Deserialize)]
-pub(crate) struct InboxRow {
-    request_id: String,
-    received_at: u64,
-    source: String,
-    proof: String,
-    campaign_id: Option<u32>,
-    parameters: String,
-    verdict: String,
-    reason: Option<String>,
-    detail: Option<String>,
-    conversion_id: Option<String>,
-    judged_at: u64,
+rows! {
+    /// A request as stored.
+    #[derive(Debug)]
+    pub(crate) struct InboxRow {
+        request_id: String,
+        received_at: u64,
+        source: String,
+        proof: String,
+        campaign_id: Option<u32>,
+        parameters: String,
+        verdict: String,
+        reason: Option<String>,
+        detail: Option<String>,
+        conversion_id: Option<String>,
+        judged_at: u64,
+    }
 }
 
 impl InboxRow {

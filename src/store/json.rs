@@ -1,17 +1,9 @@
-//! The texts of JSON columns, and rows read as typed structs.
+//! The texts of JSON columns.
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Row;
 use super::json_text::push_object;
 use crate::domain::verdict::{Warning, WarningCode};
-
-/// A row as a struct. A row that does not fit is an error of ours; it is reported as `None` and
-/// must never be taken for an absent one.
-pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Option<T> {
-    T::deserialize(row).ok()
-}
 
 /// Names and values as the text of a JSON object, in order.
 pub(crate) fn object<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

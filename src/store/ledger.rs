@@ -6,7 +6,8 @@
 
 use super::conversion_row::{COLUMNS, ConversionRow};
 use super::inbox_row::{self, InboxRow};
-use super::{Database, Row, Statement, Stores, Value, json};
+use super::row::Read as _;
+use super::{Database, Row, Statement, Stores, Value};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
 };
@@ -102,7 +103,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         match results.last().and_then(|rows| rows.first()) {
             None => Ok(None),
             Some(row) => {
-                let entry = json::read::<InboxRow>(row).and_then(InboxRow::entry);
+                let entry = InboxRow::read(row).and_then(InboxRow::entry);
                 entry.map(Some).ok_or(Unavailable)
             }
         }
@@ -264,7 +265,7 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
 
 /// A row that cannot be read must not pass for an absent one: that would count it again.
 fn read_rows(rows: Option<&Vec<Row>>) -> Result<Vec<ConversionRow>, Unavailable> {
-    rows.ok_or(Unavailable)?.iter().map(|row| json::read(row).ok_or(Unavailable)).collect()
+    rows.ok_or(Unavailable)?.iter().map(|row| ConversionRow::read(row).ok_or(Unavailable)).collect()
 }
 
 fn sort(question: &Question, rows: Vec<ConversionRow>) -> Result<Facts, Unavailable> {

@@ -20,11 +20,13 @@ pub mod json;
 pub(crate) mod json_text;
 pub mod keys;
 mod ledger;
+pub mod row;
 mod settings_rows;
 mod sql;
 mod vitals;
 
-pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
+pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Statement, Value};
+pub use row::Row;
 
 use crate::app::memory::Memory;
 use crate::app::ports::Unavailable;

@@ -4,8 +4,7 @@
 //! A row reads leniently what an operator once saved under another version: an unreadable entry
 //! of a list is left out, because refusing the row would stop a campaign.
 
-use serde::Deserialize;
-
+use super::row::{Read, rows};
 use super::{Row, Statement, json, unhex};
 use crate::app::memory::{Value, Wanted};
 use crate::app::settings::Settings;
@@ -100,24 +99,22 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
 }
 
 /// No row is no value; a row that cannot be read is an error, which the outer `None` says.
-fn read<R: serde::de::DeserializeOwned, T>(
-    row: Option<&Row>,
-    convert: impl FnOnce(R) -> Option<T>,
-) -> Option<Option<T>> {
+fn read<R: Read, T>(row: Option<&Row>, convert: impl FnOnce(R) -> Option<T>) -> Option<Option<T>> {
     match row {
         None => Some(None),
-        Some(row) => json::read::<R>(row).and_then(convert).map(Some),
+        Some(row) => R::read(row).and_then(convert).map(Some),
     }
 }
 
-#[derive(Deserialize)]
-struct NamespaceRow {
-    postback_ref_id: String,
-    is_pixels_enabled: u8,
-    traffic_back_url: Option<String>,
-    collect_origins: String,
-    blocked_affiliates: String,
-    token_hashes: String,
+rows! {
+    struct NamespaceRow {
+        postback_ref_id: String,
+        is_pixels_enabled: u8,
+        traffic_back_url: Option<String>,
+        collect_origins: String,
+        blocked_affiliates: String,
+        token_hashes: String,
+    }
 }
 
 impl NamespaceRow {
@@ -135,27 +132,31 @@ impl NamespaceRow {
     }
 }
 
-#[derive(Deserialize)]
-struct HostRow {
-    namespace: String,
+rows! {
+    struct HostRow {
+        namespace: String,
+    }
 }
 
-#[derive(Deserialize)]
-struct IdRow {
-    id: u32,
+rows! {
+    struct IdRow {
+        id: u32,
+    }
 }
 
-#[derive(Deserialize)]
-struct AdvertiserRow {
-    token_hashes: String,
+rows! {
+    struct AdvertiserRow {
+        token_hashes: String,
+    }
 }
 
-#[derive(Deserialize)]
-struct LinkRow {
-    id: u32,
-    campaign_id: u32,
-    affiliate_id: u32,
-    state: String,
+rows! {
+    struct LinkRow {
+        id: u32,
+        campaign_id: u32,
+        affiliate_id: u32,
+        state: String,
+    }
 }
 
 impl LinkRow {
@@ -170,43 +171,45 @@ impl LinkRow {
     }
 }
 
-#[derive(Deserialize)]
-struct PageRow {
-    id: u32,
-    url: String,
-    is_default: u8,
+rows! {
+    struct PageRow {
+        id: u32,
+        url: String,
+        is_default: u8,
+    }
 }
 
-#[derive(Deserialize)]
-struct CampaignRow {
-    id: u32,
-    advertiser_id: u32,
-    state: String,
-    currency: String,
-    window_days: u32,
-    conversions_per_click: String,
-    default_status: String,
-    revenue_type: String,
-    revenue_fixed: i64,
-    revenue_percent: u32,
-    payout_type: String,
-    payout_fixed: i64,
-    payout_percent: u32,
-    authentication: String,
-    ip_allow: String,
-    ip_deny: String,
-    is_amount_trusted: u8,
-    is_explicit_money_allowed: u8,
-    is_pixel_allowed: u8,
-    is_conflict_updated: u8,
-    required_parameters: String,
-    click_id_parameter: String,
-    deep_link_hosts: String,
-    deep_link_parameters: String,
-    traffic_back_url: Option<String>,
-    site_events: String,
-    landing_pages: String,
-    token_hashes: String,
+rows! {
+    struct CampaignRow {
+        id: u32,
+        advertiser_id: u32,
+        state: String,
+        currency: String,
+        window_days: u32,
+        conversions_per_click: String,
+        default_status: String,
+        revenue_type: String,
+        revenue_fixed: i64,
+        revenue_percent: u32,
+        payout_type: String,
+        payout_fixed: i64,
+        payout_percent: u32,
+        authentication: String,
+        ip_allow: String,
+        ip_deny: String,
+        is_amount_trusted: u8,
+        is_explicit_money_allowed: u8,
+        is_pixel_allowed: u8,
+        is_conflict_updated: u8,
+        required_parameters: String,
+        click_id_parameter: String,
+        deep_link_hosts: String,
+        deep_link_parameters: String,
+        traffic_back_url: Option<String>,
+        site_events: String,
+        landing_pages: String,
+        token_hashes: String,
+    }
 }
 
 impl CampaignRow {
@@ -218,8 +221,9 @@ impl CampaignRow {
                 percent: BasisPoints(percent),
             })
         };
-        let pages: Vec<PageRow> = serde_json::from_str(&self.landing_pages).ok()?;
-        let pages = pages.into_iter().map(|page| LandingPage {
+        let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
+        let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
+        let pages = pages?.into_iter().map(|page| LandingPage {
             id: page.id,
             template: template::compile_leniently(&page.url),
             is_default: page.is_default != 0,
