@@ -269,7 +269,7 @@ CREATE TABLE refusal_samples (
   PRIMARY KEY (namespace, campaign_id, hour, slot)
 ) STRICT, WITHOUT ROWID;
 
--- Event names that /collect has seen; at most 200 a namespace.
+-- Custom event names that /collect has seen and that no campaign maps; at most 200 a namespace.
 CREATE TABLE site_event_names (
   namespace   TEXT    NOT NULL,
   name        TEXT    NOT NULL,

@@ -291,7 +291,8 @@ pub fn looks_lower_cased(text: &str) -> bool {
     has_shape(text) && !text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// The time that an id claims, unverified; for telling which of two cookies is older.
+/// The time that an id claims, unverified: for telling which of two cookies is older, and for
+/// finding the row of a click, whose key begins with it.
 pub fn claimed_time(text: &str) -> Option<Timestamp> {
     let bytes = decode(text)?;
     let (signed, _) = bytes.split_first_chunk::<SIGNED>()?;

@@ -1,7 +1,7 @@
 //! The cookies of a visitor: the newest click_id, and one of each campaign (wire.md 3).
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use super::click_id::claimed_time;
+use super::time::Timestamp;
 
 /// The name of the cookie with the newest click_id; those of campaigns add `_{campaign}`.
 pub const NAME: &str = "click_id";
@@ -68,7 +68,7 @@ pub fn campaigns_to_expire(header: &str, campaign: u32) -> Vec<u32> {
     for cookie in click_cookies(header) {
         let Some(other) = cookie.campaign.filter(|other| *other != campaign) else { continue };
         if !others.iter().any(|(_, known)| *known == other) {
-            others.push((claimed_time(cookie.click_id).unwrap_or(0), other));
+            others.push((claimed_time(cookie.click_id).map_or(0, Timestamp::ms), other));
         }
     }
     let excess = (others.len() + 1).saturating_sub(MAX_CAMPAIGN_COOKIES);
@@ -79,23 +79,15 @@ pub fn campaigns_to_expire(header: &str, campaign: u32) -> Vec<u32> {
     others.into_iter().take(excess.min(MAX_EXPIRED_AT_ONCE)).map(|(_, other)| other).collect()
 }
 
-/// The Unix milliseconds in bytes 4–9 of a click_id, without verifying it.
-fn claimed_time(click_id: &str) -> Option<u64> {
-    let mut bytes = [0u8; 36];
-    if click_id.len() != 48 {
-        return None;
-    }
-    URL_SAFE_NO_PAD.decode_slice(click_id, &mut bytes).ok()?;
-    let time = bytes.get(4..10)?;
-    Some(time.iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     fn id_of(ms: u64) -> String {
-        let mut bytes = [7u8; 36];
+        // Version 1, key 0; nothing verifies it.
+        let mut bytes = [0x10; 36];
         bytes[4..10].copy_from_slice(&ms.to_be_bytes()[2..]);
         URL_SAFE_NO_PAD.encode(bytes)
     }

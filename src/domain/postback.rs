@@ -88,8 +88,12 @@ pub struct Postback {
     pub stored: Vec<(String, String)>,
 }
 
-/// Parameters that prove the sender; never stored.
-const SECRETS: [&str; 3] = ["secure", "signature", "timestamp"];
+/// Parameters that prove the sender; never stored, not even where one was misspelt as `Token`.
+const SECRETS: [&str; 3] = ["secure", "token", "signature"];
+
+fn is_secret(name: &str) -> bool {
+    name == "timestamp" || SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
 
 impl Postback {
     /// Reads the parameters.
@@ -177,12 +181,12 @@ impl Postback {
                 })?
                 .unwrap_or(false),
             reply_format: reader.read("response", "json, text or gif", ReplyFormat::from_word)?,
-            kept: pairs.iter().filter(|(name, _)| is_kept(name)).cloned().collect(),
-            stored: pairs
+            kept: pairs
                 .iter()
-                .filter(|(name, _)| !SECRETS.contains(&name.as_str()))
+                .filter(|(name, _)| is_kept(name) && !is_secret(name))
                 .cloned()
                 .collect(),
+            stored: pairs.iter().filter(|(name, _)| !is_secret(name)).cloned().collect(),
         })
     }
 }

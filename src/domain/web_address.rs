@@ -39,29 +39,14 @@ pub struct WebAddress {
 }
 
 impl WebAddress {
-    /// The scheme, always `https`.
-    pub fn scheme(&self) -> &'static str {
-        "https"
-    }
-
     /// The host in lower case, without a trailing dot.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, always 443.
-    pub fn port(&self) -> u16 {
-        443
-    }
-
     /// The whole address, percent-encoded where it was not.
     pub fn as_str(&self) -> &str {
         &self.text
-    }
-
-    /// The whole address, to be extended.
-    pub fn into_string(self) -> String {
-        self.text
     }
 }
 

@@ -30,11 +30,12 @@ thread_local! {
 /// How long stores may take where nobody waits for the reply.
 const PATIENT_MS: u64 = 20_000;
 
-/// 32 random bytes. If the platform has none to give, the request cannot be served safely.
+/// 32 random bytes. If the platform has none to give, the request ends here: zeros would be a
+/// secret that anybody can guess.
 fn random() -> [u8; 32] {
     let mut bytes = [0; 32];
     if getrandom::fill(&mut bytes).is_err() {
-        log("no randomness");
+        wasm_bindgen::throw_str("no randomness");
     }
     bytes
 }

@@ -87,6 +87,7 @@ async fn report<P: Ports>(
             // The page's script gets the verdict of its conversion within the receipt.
             let body = format!("{{\"received\":true,\"conversion\":{}}}", reply::json_of(&outcome));
             let response = Response::text(status, "application/json", body);
+            let response = reply::with_retry_after(response, reason);
             Answer { response, duty: Default::default(), errand: outcome.errand }
         }
     }

@@ -154,6 +154,11 @@ pub(crate) fn response(outcome: &Outcome) -> Response {
         }
         ReplyFormat::Gif => gif(status),
     };
+    with_retry_after(response, reason)
+}
+
+/// The response, saying when to come again where that helps.
+pub(crate) fn with_retry_after(response: Response, reason: Option<Reason>) -> Response {
     match reason {
         Some(Reason::StorageUnavailable | Reason::RateLimited) => {
             response.with("retry-after", RETRY_AFTER_SECONDS)

@@ -4,7 +4,7 @@ use backtrail::app::settings::Settings;
 use backtrail::http::request::Method::{Delete, Get, Patch, Post};
 use serde_json::{Value, json};
 
-use crate::support::{Operator, World};
+use crate::support::{Operator, Shop, World};
 
 /// A namespace with an advertiser, a campaign and an affiliate, each number 1.
 pub fn shop(world: &World) -> Operator<'_> {
@@ -300,4 +300,19 @@ fn namespaces_keep_their_settings() {
     for name in ["", "-a", "A", "a_b", &"a".repeat(55)] {
         world.root().is_told(Post, "namespaces", json!({ "name": name }), &["name: invalid"]);
     }
+}
+
+#[test]
+fn only_what_a_conversion_brings_can_be_required() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    for name in ["secure", "timestamp", "signature", "dry_run", "response"] {
+        let body = json!({ "required_parameters": [name] });
+        shop.operator.is_told(Patch, "campaigns/1", body, &["required_parameters: invalid"]);
+    }
+    shop.changes_campaign(json!({ "required_parameters": ["order_id", "custom1"] }));
+    let id = shop.clicks(1);
+    let told = shop.is_refused((400, "missing_parameter"), &format!("click_id={id}&order_id=A"));
+    assert_eq!(told["parameter"], "custom1");
+    shop.reports(200, &format!("click_id={id}&order_id=A&custom1=x"));
 }

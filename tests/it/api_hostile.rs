@@ -178,3 +178,13 @@ fn random_addresses_queries_keys_and_bytes_are_answered() {
         prop_assert!(EXPECTED.contains(&status), "{status} {method:?} {address}");
     });
 }
+
+#[test]
+fn an_id_beyond_what_the_ledger_can_hold_is_invalid() {
+    let world = World::new();
+    let demo = world.operator_of("demo");
+    for id in [1u64 << 53, (1 << 53) + 1, u64::MAX] {
+        let page = json!({ "campaign_id": id, "name": "a", "url": "https://shop.example/" });
+        demo.is_told(Method::Post, "landing-pages", page, &["campaign_id: invalid"]);
+    }
+}

@@ -316,3 +316,64 @@ fn a_page_that_the_ledger_never_takes_does_not_stand_in_the_way() {
     let aside = world.stores.blobs.keys().into_iter().filter(|key| key.starts_with("aside/"));
     assert_eq!(aside.count(), 2, "they stay for somebody to look at");
 }
+
+/// How many round trips a new isolate makes for the first clicks of a thousand of so many links.
+fn first_clicks(world: &World, shop: &Shop<'_>, links: u64) -> usize {
+    let edge = Edge::of(world);
+    let before = world.database().batches();
+    for number in 0..1_000 {
+        // Spread over all of them, the same every time.
+        let ref_id = 1 + number * 7_919 % links;
+        let address = format!("{}/click?campaign_id=1&ref_id={ref_id}", shop.host);
+        edge.answers(Method::Get, &address, person(), b"");
+    }
+    world.database().batches() - before
+}
+
+/// How long 200 clicks of a link in memory take.
+#[allow(clippy::disallowed_methods, reason = "this measures")]
+fn warm_clicks(shop: &Shop<'_>) -> std::time::Duration {
+    let address = format!("{}/click?campaign_id=1&ref_id=1", shop.host);
+    let started = std::time::Instant::now();
+    (0..200).for_each(|_| drop(shop.edge.answers(Method::Get, &address, person(), b"")));
+    let taken = started.elapsed();
+    shop.edge.settles();
+    taken
+}
+
+#[test]
+fn a_hundred_thousand_links_are_as_fast_as_ten() {
+    let world = World::new();
+    let few = Shop::named(&world, "few", json!({}));
+    let many = Shop::named(&world, "many", json!({}));
+    for (name, count) in [("few", 10), ("many", 100_000)] {
+        world.database().execute(&format!(
+            "WITH RECURSIVE n (id) AS (SELECT 3 UNION ALL SELECT id + 1 FROM n WHERE id < {count}) \
+             INSERT INTO links (namespace, id, campaign_id, affiliate_id, created_at) \
+             SELECT '{name}', id, 1, 1, 0 FROM n"
+        ));
+    }
+    // Each link is looked up by its key once, and found as a copy from then on; namespace and
+    // campaign have copies since they were made.
+    assert_eq!(first_clicks(&world, &many, 100_000), 1_000);
+    let plan = world.database().plan();
+    assert!(plan.contains("SEARCH links USING PRIMARY KEY") && !plan.contains("SCAN"), "{plan}");
+    assert_eq!(first_clicks(&world, &many, 100_000), 0);
+    assert_eq!(first_clicks(&world, &few, 10), 10);
+
+    // No copy grows with the number of links.
+    let longest = |prefix: &str| {
+        let keys = world.stores.blobs.keys().into_iter().filter(|key| key.starts_with(prefix));
+        keys.map(|key| world.stores.blobs.text(&key).unwrap().len()).max().unwrap()
+    };
+    for kind in ["n", "c", "l"] {
+        let (few, many) = (format!("config/{kind}/few"), format!("config/{kind}/many"));
+        assert!(longest(&many) <= longest(&few) + "100000".len(), "{kind}");
+    }
+    // The fastest of many turns, because other tests run beside this one; work that grew with the
+    // number of links would take ten thousand times as long.
+    let turns: Vec<_> = (0..15).map(|_| (warm_clicks(&few), warm_clicks(&many))).collect();
+    let few = turns.iter().map(|(few, _)| *few).min().unwrap();
+    let many = turns.iter().map(|(_, many)| *many).min().unwrap();
+    assert!(many < few * 3, "{many:?} against {few:?}");
+}

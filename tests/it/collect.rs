@@ -142,7 +142,7 @@ fn an_event_is_not_acknowledged_while_the_ledger_is_down() {
     sends(&shop, page(), &json!({ "event": "PageView" }).to_string());
     world.database().breaks(Break::BeforeCommit, usize::MAX);
     let response = sends(&shop, page(), &body);
-    assert_eq!(response.status, 503);
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
     assert_eq!(response.header("access-control-allow-origin"), Some(ORIGIN));
     world.database().mends();
     assert_eq!(json_of(&sends(&shop, page(), &body), 200)["conversion"]["verdict"], "recorded");

@@ -20,7 +20,7 @@ fn the_inbox_keeps_what_was_let_in_without_its_secrets() {
     world.waits_ms(1);
     shop.reports(200, &format!("transaction_id={id}&secure={TOKEN}"));
     world.waits_ms(1);
-    shop.is_refused((409, "conflict"), &format!("click_id={id}&amount=3"));
+    shop.is_refused((409, "conflict"), &format!("click_id={id}&amount=3&Token=a-misspelt-one"));
     shop.asks(&format!("click_id={id}&token=wrong-token-of-a-stranger"));
     shop.asks("amount=no&token=another-wrong-one");
     let rows = shop.rows("SELECT * FROM inbox ORDER BY request_id");
@@ -51,7 +51,8 @@ fn the_inbox_keeps_what_was_let_in_without_its_secrets() {
     let tables = ["inbox", "conversions", "refusals", "refusal_samples"];
     let dump: String =
         tables.map(|table| format!("{:?}", shop.rows(&format!("SELECT * FROM {table}")))).concat();
-    for secret in [TOKEN, "wrong-token-of-a-stranger", "another-wrong-one", "sig-of-mine"] {
+    let sent = ["wrong-token-of-a-stranger", "another-wrong-one", "sig-of-mine", "a-misspelt-one"];
+    for secret in sent.into_iter().chain([TOKEN]) {
         assert!(!dump.contains(secret), "{secret}");
     }
     let copies = world

@@ -19,7 +19,7 @@ const MAX_LINKS_BODY: usize = 2 * 1024 * 1024;
 const MAX_IDEMPOTENCY_KEY: usize = 200;
 
 /// The longest body that is accepted under a path, in bytes.
-pub fn limit(path: &str) -> usize {
+fn limit(path: &str) -> usize {
     if path == "/api/v1/links" { MAX_LINKS_BODY } else { MAX_BODY }
 }
 

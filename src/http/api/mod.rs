@@ -26,8 +26,6 @@ use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::verdict::Reason;
 
-pub use body::limit as body_limit;
-
 /// What the API needs of the stores.
 pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
 impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::problem::{self, FieldFault};
-use super::{Call, Stores, body, input, paging, render};
+use super::{Call, Stores, body, input, paging, render, value};
 use crate::app::catalog::resource::Resource;
 use crate::app::catalog::{self, Stopped};
 use crate::http::response::Response;
@@ -41,7 +41,9 @@ pub(super) async fn show<S: Stores>(
 pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Resource) -> Answer {
     let mut body = body::object(call.request)?;
     let idempotency = body::idempotency(call.request, &body)?;
+    // It is looked up before its field is validated; a number that D1 would round names nothing.
     let campaign_id = body.get("campaign_id").and_then(Value::as_u64);
+    let campaign_id = campaign_id.filter(|id| *id <= value::MAX_ID);
     let many = match body.remove(resource.name) {
         Some(list) if resource.most_at_once > 1 => {
             Some(input::objects(resource, list, &body).map_err(problem::invalid_fields)?)

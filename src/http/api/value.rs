@@ -27,7 +27,7 @@ const MIN_SECRET: usize = 32;
 /// The most characters of a secret.
 const MAX_SECRET: usize = 200;
 /// The largest id: numbers are bound as doubles.
-const MAX_ID: u64 = (1 << 53) - 1;
+pub(super) const MAX_ID: u64 = (1 << 53) - 1;
 
 /// What is said about a field that does not exist.
 pub(super) fn unknown_field(resource: &Resource) -> Fault {
@@ -266,6 +266,10 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         ),
         Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
         Item::PostbackParameter => match parameters::canonical_name(text) {
+            // What proves the sender, or says how to answer, is nothing that a conversion brings.
+            Some("secure" | "timestamp" | "signature" | "dry_run" | "response") => {
+                return Err(invalid(&format!("{text:?} is no part of a conversion.")));
+            }
             Some(canonical) if canonical == text => (true, ""),
             Some(canonical) => {
                 return Err(invalid(&format!(
