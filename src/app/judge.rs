@@ -362,6 +362,8 @@ impl Trial<'_> {
             request_id: self.request_id.clone(),
             verdict,
             refusal,
+            campaign_id: campaign.map(|campaign| campaign.id),
+            click_id: self.postback.click_id.clone().filter(|_| self.situation.genuine.is_some()),
             conversion,
             current_status: None,
             sees_money: campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign)),

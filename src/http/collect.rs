@@ -1,6 +1,6 @@
 //! `/tracker.js`, and `/collect`, to which it reports site events.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use super::reply;
 use super::request::{Method, Request};
@@ -9,6 +9,7 @@ use super::{Answer, App, Ports, namespace_of};
 use crate::app::collect::{Collected, SiteEvent, collect};
 use crate::app::judge::storage_unavailable;
 use crate::app::situate::{space, unknown_namespace};
+use crate::domain::money::Decimal;
 use crate::domain::network::IpAddress;
 use crate::domain::verdict::{Reason, Refusal};
 
@@ -146,8 +147,17 @@ fn parameters(data: &Map<String, Value>) -> Vec<(String, String)> {
         "currency" => Some("currency"),
         _ => None,
     };
+    // JavaScript adds 1.1 and 2.2 up to 3.3000000000000003; a page that sends a number means it
+    // to the digits that an amount may have.
+    let number = |number: &Number| {
+        let text = number.to_string();
+        let is_amount = Decimal::parse_amount(&text).is_some();
+        let rounded = number.as_f64().filter(|n| !is_amount && (0.0..1e12).contains(n));
+        rounded.map_or(text, |n| format!("{n:.6}"))
+    };
     let text = |value: &Value| match value {
         Value::Null => None,
+        Value::Number(value) => Some(number(value)),
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         other => Some(other.to_string()),
     };

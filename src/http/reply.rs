@@ -115,8 +115,8 @@ pub fn json_of(outcome: &Outcome) -> String {
         verdict: outcome.verdict.as_str(),
         reason: outcome.refusal.as_ref().map(|refusal| refusal.reason.as_str()),
         conversion_id: conversion.map(|c| c.conversion_id.as_str()),
-        click_id: conversion.and_then(|c| c.click_id.as_deref()),
-        campaign_id: conversion.map(|c| c.campaign_id),
+        click_id: conversion.map_or(outcome.click_id.as_deref(), |c| c.click_id.as_deref()),
+        campaign_id: conversion.map(|c| c.campaign_id).or(outcome.campaign_id),
         affiliate_id: shown.map(|c| c.affiliate_id),
         event: conversion
             .filter(|c| c.event_id != 0)

@@ -184,3 +184,25 @@ fn health_says_which_stores_answer_and_when_the_cron_job_is_late() {
     let down = health(503);
     assert_eq!((&down["status"], &down["ledger"]), (&json!("down"), &json!("down")));
 }
+
+#[test]
+fn a_sum_that_javascript_added_up_is_an_amount_all_the_same() {
+    let world = World::new();
+    let shop = open(&world);
+    shop.changes_campaign(json!({ "is_amount_trusted": true }));
+    for (value, amount) in [(json!(1.1 + 2.2), 330), (json!(1e-9), 0), (json!(49.9), 4_990)] {
+        let id = shop.clicks(1);
+        let data = json!({ "value": value, "eventId": id });
+        let body = json!({ "event": "Purchase", "click_id": id, "data": data }).to_string();
+        assert_eq!(json_of(&sends(&shop, page(), &body), 200)["conversion"]["verdict"], "recorded");
+        let of_id = format!("SELECT amount FROM conversions WHERE click_id = '{id}'");
+        assert_eq!(shop.rows(&of_id).remove(0)["amount"], amount);
+    }
+    let id = shop.clicks(1);
+    for value in [json!(-1), json!(1e15), json!("1,5")] {
+        let data = json!({ "value": value });
+        let body = json!({ "event": "Purchase", "click_id": id, "data": data }).to_string();
+        sends(&shop, page(), &body);
+    }
+    assert_eq!(shop.count("conversions"), 3);
+}

@@ -16,6 +16,10 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Why it was refused.
     pub refusal: Option<Refusal>,
+    /// The campaign that it was judged for, also where it was refused.
+    pub campaign_id: Option<u32>,
+    /// The click that it named, if a key verifies it.
+    pub click_id: Option<String>,
     /// The conversion that it made or repeated.
     pub conversion: Option<Conversion>,
     /// The status now, where the store was read.
@@ -46,6 +50,8 @@ impl Outcome {
             request_id,
             verdict: Verdict::Rejected,
             refusal: Some(refusal),
+            campaign_id: None,
+            click_id: None,
             conversion: None,
             current_status: None,
             sees_money: false,
