@@ -53,7 +53,10 @@ pub fn campaign_cookie_name(campaign: u32) -> String {
 pub fn set_cookie(name: &str, value: &str, max_age_seconds: u32, same_site_none: bool) -> String {
     let max_age = max_age_seconds.min(MAX_AGE_SECONDS);
     let same_site = if same_site_none { "None" } else { "Lax" };
-    format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite={same_site}")
+    // Joined instead of formatted: every click sets two.
+    let max_age = max_age.to_string();
+    [name, "=", value, "; Path=/; Max-Age=", &max_age, "; Secure; HttpOnly; SameSite=", same_site]
+        .concat()
 }
 
 /// The value of a `Set-Cookie` header that removes a cookie.

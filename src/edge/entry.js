@@ -20,8 +20,7 @@ const pathBegins = (url, text) => url.startsWith(text, url.indexOf("/", 8));
 function packClick(method, url, headers, cf) {
   const get = (name) => headers.get(name) ?? "";
   return (
-    method + "\n" + url + "\n" + get("cf-connecting-ip") + "\n" + get("user-agent") + "\n" +
-    get("referer") + "\n" + get("cookie") + "\n" +
+    method + "\n" + url + "\n" + get("user-agent") + "\n" + get("referer") + "\n" + get("cookie") + "\n" +
     (headers.get("sec-purpose") ?? headers.get("purpose") ?? headers.get("x-moz") ?? "") + "\n" +
     get("sec-fetch-dest") + "\n" + get("sec-gpc") + "\n" + (cf?.country ?? "")
   );
@@ -30,24 +29,25 @@ function packClick(method, url, headers, cf) {
 function pack({ method, url, headers, cf }) {
   const get = (name) => headers.get(name) ?? "";
   return (
-    packClick(method, url, headers, cf) + "\n" + get("content-type") + "\n" + get("authorization") + "\n" + get("origin") + "\n" +
-    get("idempotency-key") + "\n" + get("x-backtrail-namespace")
+    packClick(method, url, headers, cf) + "\n" + get("cf-connecting-ip") + "\n" + get("content-type") + "\n" +
+    get("authorization") + "\n" + get("origin") + "\n" + get("idempotency-key") + "\n" + get("x-backtrail-namespace")
   );
 }
 
 // Line 1 is the status and, behind a space, what is to be done behind the reply, a letter each.
 function unpack(head, body, env, ctx) {
-  // Places are searched for instead of splitting: fewer strings and lists are made.
+  // Places are searched for instead of splitting: fewer strings and lists are made. The runtime takes a list of pairs apart
+  // slowly; appending saves a tenth of a redirect.
   let end = head.indexOf("\n");
   if (end < 0) end = head.length;
   for (let at = 4; at < end; at += 1) ctx.waitUntil(behind(env, head[at]));
-  const headers = [];
+  const headers = new Headers();
   while (end < head.length) {
     const name = end + 1;
     const value = head.indexOf("\t", name) + 1;
     end = head.indexOf("\n", value);
     if (end < 0) end = head.length;
-    headers.push([head.slice(name, value - 1), head.slice(value, end)]);
+    headers.append(head.slice(name, value - 1), head.slice(value, end));
   }
   return new Response(body, { status: Number(head.slice(0, 3)), headers });
 }

@@ -15,7 +15,6 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
     let url = lines.next()?;
     let mut next = || lines.next().unwrap_or_default();
     let headers = Headers {
-        client_ip: next(),
         user_agent: next(),
         referer: next(),
         cookie: next(),
@@ -24,6 +23,7 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         gpc: next(),
         country: next(),
         // Clicks end here.
+        client_ip: next(),
         content_type: next(),
         authorization: next(),
         origin: next(),
