@@ -14,9 +14,6 @@ use crate::domain::time::Timestamp;
 /// How long refusals are gathered before they are counted.
 pub const REFUSALS_WAIT_MS: u64 = 1_000;
 
-/// How long the copies of answers gather in a rush.
-pub const ANSWERS_WAIT_MS: u64 = 250;
-
 /// Pages kept aside that one run of the cron job writes: three calls of a store each, and a run
 /// stays about the 50 of a free plan; what is left over is done by the next.
 const PAGES_PER_RUN: usize = 15;
@@ -35,26 +32,21 @@ pub fn duty(
     match errand {
         Errand::CountRefusal(refusal) => refusals.add(*refusal).then_some('r'),
         Errand::KeepAnswer(namespace, conversion) => {
-            answers.add(namespace, conversion, now).then_some('k')
+            answers.add((namespace, conversion), now).then_some('k')
         }
     }
 }
 
-/// Keeps copies of the answers that wait, some together. Says whether to come again after
-/// [`ANSWERS_WAIT_MS`]; `since` is when the request began to write.
+/// Keeps copies of answers, one after the other, until none is waiting.
 pub async fn keep_answers(
     ports: &impl AnswerCopies,
     answers: &Answers,
-    since: Timestamp,
-    now: Timestamp,
-) -> bool {
-    if !answers.goes_on(since, now) {
-        return false;
+    clock: impl Fn() -> Timestamp,
+) {
+    let since = clock();
+    while let Some((namespace, conversion)) = answers.next(since, clock()) {
+        ports.keep(&namespace, &conversion).await;
     }
-    while let Some((namespace, conversions)) = answers.take(now) {
-        ports.keep(&namespace, &conversions).await;
-    }
-    true
 }
 
 /// Writes the pages of clicks that are due. One that cannot be written stays in memory.

@@ -147,12 +147,7 @@ pub async fn behind(env: JsValue, duty: String) {
         }
         "w" => errands::write_pages(&stores, &isolate.pages, &settings, now()).await,
         "d" => errands::refresh(&stores, &isolate.memory, now()).await,
-        "k" => {
-            let since = now();
-            while errands::keep_answers(&stores, &isolate.answers, since, now()).await {
-                bindings::pause(errands::ANSWERS_WAIT_MS).await;
-            }
-        }
+        "k" => errands::keep_answers(&stores, &isolate.answers, now).await,
         _ => {
             bindings::pause(errands::REFUSALS_WAIT_MS).await;
             errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;

@@ -86,9 +86,7 @@ impl<'w> Edge<'w> {
         if let Some(errand) = put {
             let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
             if errands::duty(refusals, answers, errand, self.world.now()) == Some('k') {
-                let now = self.world.now();
-                let keep = || block_on(errands::keep_answers(&self.stores, answers, now, now));
-                while keep() {}
+                block_on(errands::keep_answers(&self.stores, answers, || self.world.now()));
             }
         }
         answer.response

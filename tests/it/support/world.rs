@@ -119,9 +119,7 @@ impl World {
         if let Some(errand) = answer.errand {
             let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
             if errands::duty(refusals, answers, errand, self.now()) == Some('k') {
-                let now = self.now();
-                let keep = || block_on(errands::keep_answers(&self.stores, answers, now, now));
-                while keep() {}
+                block_on(errands::keep_answers(&self.stores, answers, || self.now()));
             }
         }
         answer.response
