@@ -32,20 +32,20 @@ pub fn duty(
     match errand {
         Errand::CountRefusal(refusal) => refusals.add(*refusal).then_some('r'),
         Errand::KeepAnswer(namespace, conversion) => {
-            answers.add((namespace, conversion), now).then_some('k')
+            answers.add(namespace, conversion, now).then_some('k')
         }
     }
 }
 
-/// Keeps copies of answers, one after the other, until none is waiting.
+/// Keeps copies of answers, those that wait together, until none is waiting.
 pub async fn keep_answers(
     ports: &impl AnswerCopies,
     answers: &Answers,
     clock: impl Fn() -> Timestamp,
 ) {
     let since = clock();
-    while let Some((namespace, conversion)) = answers.next(since, clock()) {
-        ports.keep(&namespace, &conversion).await;
+    while let Some((namespace, conversions)) = answers.take(since, clock()) {
+        ports.keep(&namespace, &conversions).await;
     }
 }
 

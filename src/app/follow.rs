@@ -90,7 +90,7 @@ pub fn follow(
         arrival,
         space: &space,
         parameters: &parameters,
-        visit: visit::read(&arrival.hints),
+        visit: visit::read(memory.agents.read(arrival.user_agent), &arrival.hints),
     };
     match (link, campaign) {
         (Some(link), Some(campaign)) if is_open(&space, &campaign, &link) => {

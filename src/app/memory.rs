@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use lru::LruCache;
 
+use crate::app::agents::Agents;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
@@ -73,6 +74,8 @@ type Table<K, T> = LruCache<K, Remembered<T>>;
 /// Everything remembered. Shared by the requests of an isolate; no borrow outlives a call.
 pub struct Memory {
     tables: RefCell<Tables>,
+    /// What user agents say.
+    pub agents: Agents,
 }
 
 struct Tables {
@@ -110,6 +113,7 @@ impl Default for Memory {
                 refreshing: HashMap::new(),
                 unknown: (0, 0),
             }),
+            agents: Agents::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! codes (`http/`), the platform (`edge/`).
 
 pub mod access;
+pub mod agents;
 pub mod answers;
 pub mod catalog;
 pub mod collect;

@@ -160,8 +160,8 @@ pub struct RefusedRequest {
 
 /// Copies of recorded conversions that answer a repeat while the ledger is down. Best effort.
 pub trait AnswerCopies {
-    /// Keeps a copy; a failure changes nothing.
-    fn keep(&self, namespace: &Namespace, conversion: &Conversion) -> impl Future<Output = ()>;
+    /// Keeps copies of some conversions of a namespace; a failure changes nothing.
+    fn keep(&self, namespace: &Namespace, conversions: &[Conversion]) -> impl Future<Output = ()>;
 
     /// A copy, if there is one; `None` never proves that there is no conversion.
     fn recall(

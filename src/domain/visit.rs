@@ -17,8 +17,6 @@ const MAX_READ_BYTES: usize = 1024;
 /// The headers of a click that say something about the visit. Absent ones are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hints<'a> {
-    /// `User-Agent`.
-    pub user_agent: &'a str,
     /// `Sec-Purpose`, `Purpose` or `X-Moz`, whichever is present.
     pub purpose: &'a str,
     /// `Sec-Fetch-Dest`.
@@ -142,18 +140,34 @@ pub struct Visit {
     pub has_gpc: bool,
 }
 
-/// Reads a visit from its headers.
-pub fn read(hints: &Hints<'_>) -> Visit {
-    let user_agent = beginning(hints.user_agent.trim_ascii());
-    let automaton = automata::recognise(user_agent);
-    let (device, os, browser) = description::describe(user_agent);
+/// What a user agent says; the part of a visit that takes some time to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agent {
+    automaton: Option<Uncounted>,
+    device: Device,
+    os: Os,
+    browser: Browser,
+}
+
+impl Agent {
+    /// Reads the value of `User-Agent`.
+    pub fn of(user_agent: &str) -> Self {
+        let user_agent = beginning(user_agent.trim_ascii());
+        let automaton = automata::recognise(user_agent);
+        let (device, os, browser) = description::describe(user_agent);
+        Self { automaton, device, os, browser }
+    }
+}
+
+/// Reads a visit from its headers, of which the user agent has been read.
+pub fn read(agent: Agent, hints: &Hints<'_>) -> Visit {
     Visit {
-        uncounted: purpose_of(hints.purpose).or(automaton),
+        uncounted: purpose_of(hints.purpose).or(agent.automaton),
         is_embedded: is_embedding(hints.fetch_dest),
-        is_suspected_bot: automaton == Some(Uncounted::Bot),
-        device,
-        os,
-        browser,
+        is_suspected_bot: agent.automaton == Some(Uncounted::Bot),
+        device: agent.device,
+        os: agent.os,
+        browser: agent.browser,
         has_gpc: hints.gpc,
     }
 }

@@ -1,9 +1,9 @@
-// The bindings as the executors of `store/` need them: one call, texts in, text out. An exception
+// KV and what else the platform has, as `store/` needs them: one call, texts in, text out. An exception
 // becomes a rejected promise, which Rust sees as an error; nothing here panics.
 
 // A store that does not answer in time has failed, as far as the caller is concerned. What was
 // started goes on, which is harmless: every write may happen twice.
-function within(milliseconds, promise) {
+export function within(milliseconds, promise) {
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error(`no answer within ${milliseconds} ms`));
     const timer = setTimeout(late, milliseconds);
@@ -13,12 +13,6 @@ function within(milliseconds, promise) {
     };
     promise.then(settle(resolve), settle(reject));
   });
-}
-
-export async function batch(database, statements, milliseconds) {
-  const prepared = JSON.parse(statements).map(([sql, ...values]) => database.prepare(sql).bind(...values));
-  const results = await within(milliseconds, database.batch(prepared));
-  return JSON.stringify(results.map((result) => result.results ?? []));
 }
 
 export async function blobGet(blobs, key, milliseconds) {
@@ -34,9 +28,20 @@ export async function blobDelete(blobs, key, milliseconds) {
   await within(milliseconds, blobs.delete(key));
 }
 
-export async function blobList(blobs, prefix, milliseconds) {
-  const { keys } = await within(milliseconds, blobs.list({ prefix, limit: 100 }));
-  return JSON.stringify(keys.map(({ name }) => name));
+export async function blobList(blobs, prefix, most, milliseconds) {
+  return JSON.stringify(await within(milliseconds, names(blobs, prefix, most)));
+}
+
+async function names(blobs, prefix, most) {
+  const found = [];
+  let cursor;
+  do {
+    // KV gives at most 1,000 keys at a time.
+    const page = await blobs.list({ prefix, cursor, limit: Math.min(1000, most - found.length) });
+    found.push(...page.keys.map(({ name }) => name));
+    cursor = page.list_complete ? undefined : page.cursor;
+  } while (cursor !== undefined && found.length < most);
+  return found;
 }
 
 export function sleep(milliseconds) {

@@ -9,14 +9,19 @@ use super::environment;
 use crate::store::json_text::ArrayText;
 use crate::store::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
 
-#[wasm_bindgen(module = "/src/edge/bindings.js")]
+#[wasm_bindgen(module = "/src/edge/gather.js")]
 extern "C" {
     #[wasm_bindgen(catch)]
     async fn batch(
         database: &JsValue,
         statements: &str,
+        shared: bool,
         milliseconds: f64,
     ) -> Result<JsValue, JsValue>;
+}
+
+#[wasm_bindgen(module = "/src/edge/bindings.js")]
+extern "C" {
     #[wasm_bindgen(catch, js_name = blobGet)]
     async fn blob_get(blobs: &JsValue, key: &str, milliseconds: f64) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = blobPut)]
@@ -34,6 +39,7 @@ extern "C" {
     async fn blob_list(
         blobs: &JsValue,
         prefix: &str,
+        most: f64,
         milliseconds: f64,
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
@@ -57,14 +63,17 @@ pub(super) async fn pause(milliseconds: u64) {
 pub(super) struct D1 {
     binding: JsValue,
     timeout_ms: f64,
+    is_shared: bool,
 }
 
 impl D1 {
     /// The database of the environment; a call that takes longer than the timeout has failed.
-    pub(super) fn new(env: &JsValue, timeout_ms: u64) -> Self {
+    /// `is_shared`: its batches are short and may go together with those of other requests.
+    pub(super) fn new(env: &JsValue, timeout_ms: u64, is_shared: bool) -> Self {
         Self {
             binding: environment::value(env, environment::DATABASE),
             timeout_ms: timeout_ms as f64,
+            is_shared,
         }
     }
 }
@@ -72,8 +81,9 @@ impl D1 {
 impl Database for D1 {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
         let text = packed(&statements);
-        let results =
-            batch(&self.binding, &text, self.timeout_ms).await.map_err(|error| fault(&error))?;
+        let results = batch(&self.binding, &text, self.is_shared, self.timeout_ms)
+            .await
+            .map_err(|error| fault(&error))?;
         let unreadable = || DatabaseFault::Unavailable("the results cannot be read".into());
         let text = results.as_string().ok_or_else(unreadable)?;
         serde_json::from_str(&text).map_err(|_| unreadable())
@@ -149,8 +159,8 @@ impl Blobs for Kv {
         deleted.map(|_| ()).map_err(|error| blob_fault(&error))
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobFault> {
-        let names = blob_list(&self.binding, prefix, self.timeout_ms)
+    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BlobFault> {
+        let names = blob_list(&self.binding, prefix, limit as f64, self.timeout_ms)
             .await
             .map_err(|error| blob_fault(&error))?;
         let text = names.as_string().unwrap_or_default();

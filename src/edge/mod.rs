@@ -63,14 +63,16 @@ fn settings(env: &JsValue) -> Result<Rc<Settings>, String> {
     Ok(settings)
 }
 
+/// The stores for a request. `is_urgent`: somebody waits who is to be told soon whether they work.
 fn stores(
     env: &JsValue,
     settings: &Rc<Settings>,
     isolate: &Isolate,
-    timeout_ms: u64,
+    is_urgent: bool,
 ) -> Stores<D1, Kv> {
+    let timeout_ms = if is_urgent { settings.storage_timeout_ms } else { PATIENT_MS };
     Stores {
-        database: D1::new(env, timeout_ms),
+        database: D1::new(env, timeout_ms, is_urgent),
         blobs: Kv::new(env, timeout_ms),
         memory: Rc::clone(&isolate.memory),
         settings: Rc::clone(settings),
@@ -103,9 +105,7 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
     };
     let Some(request) = packed::read(&packed, &body) else { return Ok(packed::not_readable()) };
     // An operator's bulk request may take its time; a sender of postbacks is told soon.
-    let timeout_ms =
-        if request.path.starts_with("/api/") { PATIENT_MS } else { settings.storage_timeout_ms };
-    let stores = stores(&env, &settings, &isolate, timeout_ms);
+    let stores = stores(&env, &settings, &isolate, !request.path.starts_with("/api/"));
     let app = App { ports: &stores, isolate: &isolate, settings: &settings, moment: moment(now()) };
     let mut answer = http::respond(&app, &request).await;
     let errand = answer.errand.take();
@@ -139,7 +139,7 @@ fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
 pub async fn behind(env: JsValue, duty: String) {
     let isolate = ISOLATE.with(Rc::clone);
     let Ok(settings) = settings(&env) else { return };
-    let stores = stores(&env, &settings, &isolate, PATIENT_MS);
+    let stores = stores(&env, &settings, &isolate, false);
     match duty.as_str() {
         "o" => {
             bindings::pause(settings.click_page_ms).await;
@@ -161,7 +161,7 @@ pub async fn tick(env: JsValue) {
     let isolate = ISOLATE.with(Rc::clone);
     match settings(&env) {
         Ok(settings) => {
-            let stores = stores(&env, &settings, &isolate, PATIENT_MS);
+            let stores = stores(&env, &settings, &isolate, false);
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
         }
         Err(message) => log(&message),

@@ -50,7 +50,6 @@ pub fn from_memory(
         referer: headers.referer,
         cookie: headers.cookie,
         hints: Hints {
-            user_agent: headers.user_agent,
             purpose: headers.purpose,
             fetch_dest: headers.fetch_dest,
             gpc: headers.gpc.trim() == "1",

@@ -152,9 +152,9 @@ impl<D: Database, B: Blobs> ClickStore for Stores<D, B> {
     }
 
     async fn write_pages_kept_aside(&self, limit: usize) -> Result<usize, Unavailable> {
-        let names = self.blobs.list(keys::ASIDE).await.map_err(|_| Unavailable)?;
+        let names = self.blobs.list(keys::ASIDE, limit).await.map_err(|_| Unavailable)?;
         let mut written = 0;
-        for name in names.iter().take(limit) {
+        for name in &names {
             let text = self.blobs.get(name).await.map_err(|_| Unavailable)?;
             if let Some(page) = text.as_deref().and_then(PageText::split) {
                 if self.run(page.statements()).await.is_err() {

@@ -104,6 +104,10 @@ pub trait Blobs {
     ) -> impl Future<Output = Result<(), BlobFault>>;
     /// Forgets a key.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), BlobFault>>;
-    /// Up to 100 keys that begin with a prefix.
-    fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, BlobFault>>;
+    /// The first keys that begin with a prefix, in their order, at most `limit`.
+    fn list(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, BlobFault>>;
 }

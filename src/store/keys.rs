@@ -11,9 +11,11 @@
 //! | `clicks/{page}` | a page of clicks | with the longest window on it |
 //! | `aside/{page}` | a page that the ledger has not taken yet | never; deleted once it has |
 //! | `answer/{namespace}/{conversion_id}` | a conversion's row | after 90 days |
+//! | `answers/{namespace}/{time}/{parts of ids}` | rows of conversions that came in a rush | after 90 days |
 
 use crate::app::memory::Wanted;
 use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
 
 /// What is kept aside for the cron job begins with this.
 pub const ASIDE: &str = "aside/";
@@ -48,4 +50,32 @@ pub fn aside(page: u64) -> String {
 /// The key of a conversion's copy.
 pub fn answer(namespace: &Namespace, conversion_id: &str) -> String {
     format!("answer/{namespace}/{conversion_id}")
+}
+
+/// Which characters of a conversion_id stand for it in the key of a page: 48 bits behind `cv_`.
+/// 40 of them, a time and a namespace stay below the 512 bytes of a key.
+const PART: std::ops::Range<usize> = 3..11;
+
+/// The key of a page of conversions. Later pages come first in a list.
+pub fn answers<'a>(
+    namespace: &Namespace,
+    time: Timestamp,
+    conversion_ids: impl Iterator<Item = &'a str>,
+) -> String {
+    let remaining = ((1 << 48) - 1) - time.ms().min((1 << 48) - 1);
+    let parts: String = conversion_ids.filter_map(|id| id.get(PART)).collect();
+    format!("{}{remaining:012x}/{parts}", answers_of(namespace))
+}
+
+/// What the keys of a namespace's pages of conversions begin with.
+pub fn answers_of(namespace: &Namespace) -> String {
+    format!("answers/{namespace}/")
+}
+
+/// Whether a page of conversions has one, going by its key; two may share the part.
+pub fn names_answer(key: &str, conversion_id: &str) -> bool {
+    let (Some((_, parts)), Some(part)) = (key.rsplit_once('/'), conversion_id.get(PART)) else {
+        return false;
+    };
+    parts.as_bytes().chunks(PART.len()).any(|known| known == part.as_bytes())
 }

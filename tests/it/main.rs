@@ -29,6 +29,7 @@ mod postback_forms;
 mod postback_kept;
 mod postback_money;
 mod postback_repeat;
+mod postback_rush;
 mod schema;
 mod simulation;
 mod strangers;

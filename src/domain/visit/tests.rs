@@ -3,7 +3,7 @@
 use super::*;
 
 fn by(user_agent: &str) -> Visit {
-    read(&Hints { user_agent, ..Hints::default() })
+    read(Agent::of(user_agent), &Hints::default())
 }
 
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
@@ -321,17 +321,17 @@ fn a_prefetch_is_not_counted_whatever_browser_makes_it() {
     for purpose in
         ["prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip", "Prefetch", "prerender"]
     {
-        let visit = read(&Hints { user_agent: CHROME, purpose, ..Hints::default() });
+        let visit = read(Agent::of(CHROME), &Hints { purpose, ..Hints::default() });
         assert_eq!(visit.uncounted, Some(Uncounted::Prefetch), "{purpose}");
         assert!(!visit.is_suspected_bot);
     }
-    let preview = read(&Hints { user_agent: CHROME, purpose: "preview", ..Hints::default() });
+    let preview = read(Agent::of(CHROME), &Hints { purpose: "preview", ..Hints::default() });
     assert_eq!(preview.uncounted, Some(Uncounted::Preview));
     for purpose in ["", "navigate", "noprefetch"] {
-        let visit = read(&Hints { user_agent: CHROME, purpose, ..Hints::default() });
+        let visit = read(Agent::of(CHROME), &Hints { purpose, ..Hints::default() });
         assert_eq!(visit.uncounted, None, "{purpose}");
     }
-    let bot = read(&Hints { user_agent: "Googlebot/2.1", purpose: "prefetch", ..Hints::default() });
+    let bot = read(Agent::of("Googlebot/2.1"), &Hints { purpose: "prefetch", ..Hints::default() });
     assert_eq!((bot.uncounted, bot.is_suspected_bot), (Some(Uncounted::Prefetch), true));
 }
 
@@ -348,11 +348,11 @@ fn images_and_frames_are_embedded() {
         ("empty", false),
         ("", false),
     ] {
-        let visit = read(&Hints { user_agent: CHROME, fetch_dest, ..Hints::default() });
+        let visit = read(Agent::of(CHROME), &Hints { fetch_dest, ..Hints::default() });
         assert_eq!(visit.is_embedded, expected, "{fetch_dest}");
         assert_eq!(visit.uncounted, None);
     }
-    assert!(read(&Hints { user_agent: CHROME, gpc: true, ..Hints::default() }).has_gpc);
+    assert!(read(Agent::of(CHROME), &Hints { gpc: true, ..Hints::default() }).has_gpc);
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn the_names_of_programs_stand_under_their_first_letter_in_lower_case() {
 proptest::proptest! {
     #[test]
     fn no_header_makes_the_reader_panic(user_agent in "(bot|Mozilla/|http:|\\PC){0,40}", other in "\\PC{0,12}") {
-        let _ = read(&Hints { user_agent: &user_agent, purpose: &other, fetch_dest: &other, gpc: false });
+        let _ = read(Agent::of(&user_agent), &Hints { purpose: &other, fetch_dest: &other, gpc: false });
     }
 
     #[test]

@@ -180,7 +180,7 @@ async fn judge_again(call: &Call<'_, impl Stores>, request_id: &str) -> Result<R
     if let Some(Errand::KeepAnswer(namespace, conversion)) =
         outcome.and_then(|outcome| outcome.errand)
     {
-        call.stores.keep(&namespace, &conversion).await;
+        call.stores.keep(&namespace, std::slice::from_ref(&conversion)).await;
     }
     past::show(call, &history::INBOX, request_id).await
 }

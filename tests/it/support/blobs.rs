@@ -69,12 +69,12 @@ impl Blobs for MapBlobs {
         Ok(())
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobFault> {
+    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BlobFault> {
         if self.is_broken.get() {
             return Err(BlobFault("broken".into()));
         }
         let texts = self.texts.borrow();
-        Ok(texts.keys().filter(|key| key.starts_with(prefix)).take(100).cloned().collect())
+        Ok(texts.keys().filter(|key| key.starts_with(prefix)).take(limit).cloned().collect())
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
         let blobs = MapBlobs::default();
         block_on(blobs.put("c:1", "one", Some(60))).unwrap();
         block_on(blobs.put("l:1", "link", None)).unwrap();
-        assert_eq!(block_on(blobs.list("c:")).unwrap(), ["c:1"]);
+        assert_eq!(block_on(blobs.list("c:", 9)).unwrap(), ["c:1"]);
         assert_eq!(block_on(blobs.get("c:1")).unwrap().as_deref(), Some("one"));
         block_on(blobs.delete("c:1")).unwrap();
         assert_eq!(blobs.keys(), ["l:1"]);

@@ -31,8 +31,8 @@ impl Blobs for &MapBlobs {
     async fn delete(&self, key: &str) -> Result<(), BlobFault> {
         MapBlobs::delete(self, key).await
     }
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobFault> {
-        MapBlobs::list(self, prefix).await
+    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BlobFault> {
+        MapBlobs::list(self, prefix, limit).await
     }
 }
 
