@@ -1,0 +1,72 @@
+// Many postbacks at once: their commits travel to D1 together, and each of them is answered for itself.
+
+import assert from "node:assert/strict";
+import net from "node:net";
+import { after, before, describe, test } from "node:test";
+import { eventually } from "./support/eventually.js";
+import { concurrently } from "./support/senders.js";
+import { createNamespace } from "./support/tracker.js";
+import { startWorker } from "./support/worker.js";
+
+const ORDERS = 400;
+const SENDERS = 32;
+
+let worker, shop, clickId;
+before(async () => {
+  worker = await startWorker();
+  shop = await createNamespace(worker, "rush");
+  const scene = await shop.campaign({ conversions_per_click: "per_order" });
+  clickId = await shop.clickId(scene);
+  await shop.postback({ click_id: clickId, order_id: "first" });
+});
+after(() => worker?.stop());
+
+const stored = async () => (await worker.query("SELECT count(*) AS n FROM conversions WHERE order_id LIKE 'rush-%'"))[0].n;
+
+describe("a rush of postbacks", () => {
+  test("takes far fewer round trips than it has orders, and every answer is its own order's", async (t) => {
+    const orders = Array.from({ length: ORDERS }, (_, i) => `rush-${i}`);
+    await worker.counts({ reset: true });
+    const replies = await concurrently(SENDERS, orders, (order_id) => shop.postback({ click_id: clickId, order_id }));
+    const { batches } = await worker.counts();
+    t.diagnostic(`${batches} batches for ${ORDERS} orders`);
+    assert.ok(batches < ORDERS, `${batches} batches`);
+    const ids = replies.map(({ conversion_id }) => conversion_id);
+    assert.equal(new Set(ids).size, ORDERS);
+    const rows = await worker.query("SELECT conversion_id, order_id FROM conversions WHERE order_id LIKE 'rush-%'");
+    const byOrder = new Map(rows.map(({ conversion_id, order_id }) => [order_id, conversion_id]));
+    orders.forEach((order, i) => assert.equal(byOrder.get(order), ids[i]));
+  });
+
+  test("goes on when half of the senders hang up in the middle of it", async () => {
+    const before = await stored();
+    const hung = [];
+    const hangUp = (order) => {
+      const path = `/postback?click_id=${clickId}&order_id=${order}`;
+      const socket = net.connect({ host: "127.0.0.1", port: worker.port });
+      socket.on("error", () => {});
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${shop.host}\r\n\r\n`);
+      setTimeout(() => socket.destroy(), hung.push(order) % 10);
+    };
+    const orders = Array.from({ length: ORDERS }, (_, i) => `rush-kept-${i}`);
+    const replies = await concurrently(SENDERS, orders, async (order_id, i) => {
+      if (i % 2 === 0) hangUp(`rush-hung-${i}`);
+      return shop.postback({ click_id: clickId, order_id });
+    });
+    assert.ok(replies.every(({ verdict }) => verdict === "recorded"));
+    const kept = await worker.query("SELECT count(*) AS n FROM conversions WHERE order_id LIKE 'rush-kept-%'");
+    assert.equal(kept[0].n, ORDERS);
+    // Whoever hung up was not told; their orders are there once, or can be sent again.
+    await eventually("nothing is under way any more", async () => {
+      const one = await stored();
+      const two = await stored();
+      return one === two;
+    });
+    const rows = (await stored()) - before - ORDERS;
+    assert.ok(rows <= hung.length, `${rows} rows of ${hung.length} who hung up`);
+    for (const order_id of hung.slice(0, 20)) {
+      const { verdict } = await shop.postback({ click_id: clickId, order_id });
+      assert.ok(["recorded", "duplicate"].includes(verdict));
+    }
+  });
+});
