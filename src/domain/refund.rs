@@ -63,7 +63,11 @@ pub struct Refunds {
 /// # Errors
 /// `invalid_transition` unless the sale is approved, `refund_too_large` beyond what is left,
 /// `conflict` if a refund of this name had another amount, `invalid_parameter`.
-pub fn take(known: &Conversion, request: Request<'_>) -> Result<Option<Conversion>, Refusal> {
+pub fn take(
+    known: &Conversion,
+    request: Request<'_>,
+    author: Author,
+) -> Result<Option<Conversion>, Refusal> {
     if request.id.is_some_and(|id| id.len() > MAX_ID) {
         let detail = format!("refund_id has at most {MAX_ID} bytes");
         return Err(Refusal::of(Reason::InvalidParameter, "refund_id", detail));
@@ -74,7 +78,7 @@ pub fn take(known: &Conversion, request: Request<'_>) -> Result<Option<Conversio
         return Ok(None);
     }
     if !matches!(known.status, Status::Approved | Status::Refunded) {
-        return Err(refused(known.status, Status::Refunded, Author::Sender));
+        return Err(refused(known.status, Status::Refunded, author));
     }
     let refunds = known.refunds.clone().unwrap_or_else(|| Refunds {
         whole_revenue: known.revenue,

@@ -138,7 +138,7 @@ pub fn change(
     request_id: &str,
 ) -> Result<Option<Change>, Refusal> {
     if wish.status == Status::Refunded {
-        let taken = refund::take(known, wish.refund)?;
+        let taken = refund::take(known, wish.refund, author)?;
         return Ok(taken.map(|after| {
             let status_reason = wish.reason.map(str::to_owned).or(after.status_reason);
             Change::new(What::Refund, known, Conversion { status_reason, ..after }, request_id)

@@ -24,30 +24,32 @@ const MAX_TOGETHER: usize = 200;
 /// The most lines of an audit trail that are shown, and of requests that are looked through.
 const MAX_LINES: u32 = 500;
 
-const UPDATE: &str = "UPDATE conversions SET amount = n.value ->> 'amount', \
-     revenue = n.value ->> 'revenue', payout = n.value ->> 'payout', status = n.value ->> 'status', \
-     status_reason = n.value ->> 'status_reason', sent_money = n.value ->> 'sent_money', \
-     explanation = n.value ->> 'explanation', refunds = n.value ->> 'refunds', \
-     revision = n.value ->> 'revision', changed_by = ?3 \
-     FROM json_each(?2) AS n WHERE conversions.namespace = ?1 \
-     AND conversions.conversion_id = n.value ->> 'conversion_id' \
-     AND conversions.revision = n.value ->> 'revision' - 1";
+/// Each change names its namespace: with the key's first column bound outside, SQLite would go
+/// through the whole namespace for each change instead of searching by the key.
+const UPDATE: &str = "UPDATE conversions SET amount = new.value ->> 'amount', \
+     revenue = new.value ->> 'revenue', payout = new.value ->> 'payout', status = new.value ->> 'status', \
+     status_reason = new.value ->> 'status_reason', sent_money = new.value ->> 'sent_money', \
+     explanation = new.value ->> 'explanation', refunds = new.value ->> 'refunds', \
+     revision = new.value ->> 'revision', changed_by = ?3 \
+     FROM json_each(?2) AS new WHERE new.value ->> 'namespace' = ?1 \
+     AND conversions.namespace = new.value ->> 'namespace' AND conversions.conversion_id = new.value ->> 'conversion_id' \
+     AND conversions.revision = new.value ->> 'revision' - 1";
 
 /// The guard by which several changes happen all or not at all.
-const ALL_ARE_AS_SEEN: &str = " AND (SELECT COUNT(*) FROM json_each(?2) AS e CROSS JOIN conversions AS c \
-     WHERE c.namespace = ?1 AND c.conversion_id = e.value ->> 'conversion_id' \
-     AND c.revision = e.value ->> 'revision' - 1) = json_array_length(?2)";
+const ALL_ARE_AS_SEEN: &str = " AND (SELECT COUNT(*) FROM json_each(?2) CROSS JOIN conversions AS c \
+     WHERE c.namespace = ?1 AND c.conversion_id = json_each.value ->> 'conversion_id' \
+     AND c.revision = json_each.value ->> 'revision' - 1) = json_array_length(?2)";
 
 const AUDIT: &str = "INSERT INTO changes (namespace, conversion_id, revision, at, request_id, key_id, what, before, after, reason) \
-     SELECT ?1, n.value ->> 'conversion_id', n.value ->> 'revision', ?4, ?3, ?5, n.value ->> 'what', \
-            n.value ->> 'before', n.value ->> 'after', n.value ->> 'reason' \
-     FROM json_each(?2) AS n CROSS JOIN conversions AS c \
-     WHERE c.namespace = ?1 AND c.conversion_id = n.value ->> 'conversion_id' \
-     AND c.revision = n.value ->> 'revision' AND c.changed_by = ?3 ON CONFLICT DO NOTHING";
+     SELECT ?1, new.value ->> 'conversion_id', new.value ->> 'revision', ?4, ?3, ?5, new.value ->> 'what', \
+            new.value ->> 'before', new.value ->> 'after', new.value ->> 'reason' \
+     FROM json_each(?2) AS new CROSS JOIN conversions AS c \
+     WHERE c.namespace = ?1 AND c.conversion_id = new.value ->> 'conversion_id' \
+     AND c.revision = new.value ->> 'revision' AND c.changed_by = ?3 ON CONFLICT DO NOTHING";
 
-const WRITTEN: &str = "SELECT w.conversion_id FROM json_each(?2) AS n CROSS JOIN changes AS w \
-     WHERE w.namespace = ?1 AND w.conversion_id = n.value ->> 'conversion_id' \
-     AND w.revision = n.value ->> 'revision' AND w.request_id = ?3";
+const WRITTEN: &str = "SELECT w.conversion_id FROM json_each(?2) AS new CROSS JOIN changes AS w \
+     WHERE w.namespace = ?1 AND w.conversion_id = new.value ->> 'conversion_id' \
+     AND w.revision = new.value ->> 'revision' AND w.request_id = ?3";
 
 /// The statements that make changes and write their audit trail. With `is_all` all happen or none.
 pub(crate) fn make(
@@ -56,7 +58,7 @@ pub(crate) fn make(
     signature: &Signature<'_>,
     is_all: bool,
 ) -> [Statement; 2] {
-    let list = to_json(changes);
+    let list = to_json(namespace, changes);
     let guard = if is_all && changes.len() > 1 { ALL_ARE_AS_SEEN } else { "" };
     let update =
         vec![namespace.as_str().into(), Value::Text(list.clone()), signature.request_id.into()];
@@ -89,10 +91,11 @@ pub(crate) fn heard(namespace: &Namespace, conversion_id: &str) -> Statement {
     )
 }
 
-fn to_json(changes: &[Change]) -> String {
+fn to_json(namespace: &Namespace, changes: &[Change]) -> String {
     let list = changes.iter().map(|change| {
         let row = ConversionRow::of(&change.after);
         json!({
+            "namespace": namespace.as_str(),
             "conversion_id": change.after.conversion_id,
             "revision": change.after.revision,
             "amount": change.after.amount,
@@ -189,20 +192,20 @@ fn find(namespace: &Namespace, names: &[Named]) -> Vec<Statement> {
     });
     let select = |condition: &str, list: Option<String>| {
         let sql = format!(
-            "SELECT n.value ->> 0 AS item, {COLUMNS} FROM json_each(?2) AS n CROSS JOIN conversions {condition}"
+            "SELECT new.value ->> 0 AS item, {COLUMNS} FROM json_each(?2) AS new CROSS JOIN conversions {condition}"
         );
         list.map(|list| Statement::new(sql, vec![namespace.as_str().into(), list.into()]))
     };
     let statements = [
-        select("WHERE namespace = ?1 AND conversion_id = n.value ->> '$[1].id'", by_id),
+        select("WHERE namespace = ?1 AND conversion_id = new.value ->> '$[1].id'", by_id),
         select(
-            "WHERE namespace = ?1 AND campaign_id = n.value ->> '$[1].campaign' \
-             AND event_id = n.value ->> '$[1].event' AND order_id = n.value ->> '$[1].order'",
+            "WHERE namespace = ?1 AND campaign_id = new.value ->> '$[1].campaign' \
+             AND event_id = new.value ->> '$[1].event' AND order_id = new.value ->> '$[1].order'",
             by_order,
         ),
         select(
             "INDEXED BY conversions_click WHERE namespace = ?1 \
-             AND click_id = n.value ->> '$[1].click' AND event_id = n.value ->> '$[1].event'",
+             AND click_id = new.value ->> '$[1].click' AND event_id = new.value ->> '$[1].event'",
             by_click,
         ),
     ];

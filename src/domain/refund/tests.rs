@@ -1,3 +1,5 @@
+//! Refunds: parts, rests, repeats, and that nothing is lost or taken twice.
+
 use super::*;
 use crate::domain::click_id::Flags;
 use crate::domain::conversion::Source;
@@ -51,6 +53,10 @@ fn sale(amount: Option<&str>, revenue: i64, payout: i64) -> Conversion {
 
 fn asks<'a>(amount: &str, id: Option<&'a str>) -> Request<'a> {
     Request { amount: Decimal::parse_amount(amount), id }
+}
+
+fn take(known: &Conversion, request: Request<'_>) -> Result<Option<Conversion>, Refusal> {
+    super::take(known, request, Author::Sender)
 }
 
 fn taken(known: &Conversion, request: Request<'_>) -> Conversion {

@@ -1,3 +1,5 @@
+//! The table of transitions, cell by cell.
+
 use super::*;
 use Status::{Approved, Hold, Pending, Refunded, Rejected};
 
