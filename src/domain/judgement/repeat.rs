@@ -36,7 +36,7 @@ pub(super) fn repeat(
     }
     let mut changed = None;
     if let Some(name) = contradicted(case, known) {
-        changed = Some(updated(case, known, name)?);
+        changed = Some(updated(case, known, name, is_refund)?);
     }
     let wanted = wanted?;
     if case.postback.refund_id.is_some() && !is_refund {
@@ -130,13 +130,18 @@ fn completed(postback: &Postback, known: &Conversion) -> Postback {
     }
 }
 
-/// The conversion with the other money that was sent, where the campaign lets that update.
-fn updated(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<Change, Refusal> {
+/// The conversion with the other money that was sent, where the campaign lets that update. The
+/// money of a refund is a part of the sale and never updates it.
+fn updated(
+    case: &Case<'_>,
+    known: &Conversion,
+    name: &'static str,
+    is_refund: bool,
+) -> Result<Change, Refusal> {
     let may_update = case.campaign.is_conflict_updated
         && name != "click_id"
         && known.status != Status::Refunded
         && may(case.proof, Act::ChangeStatus, case.campaign);
-    let is_refund = case.postback.refund_id.is_some();
     if !may_update || is_refund {
         let detail = format!(
             "this conversion was recorded with another {name}; nothing was changed. Send what was sent first, or a new order_id if it is a new sale"
