@@ -1,9 +1,12 @@
 //! A postback, from its arrival to its answer; also what pixels and the site script report, and
 //! judging again.
 
+mod decide;
 mod outcome;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
+
+use decide::decide;
 
 use crate::app::memory::{Lookup, Memory};
 use crate::app::ports::{
@@ -213,7 +216,7 @@ impl Trial<'_> {
         let mut judgement = judge(case, &Facts::default());
         if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
             let facts = ports.facts(self.namespace, &Question::about(case)).await?;
-            judgement = judge(case, &facts);
+            judgement = decide(ports, self.namespace, case, facts).await?;
         }
         if self.postback.is_dry_run {
             return Ok(self.dry_run(case, judgement));
@@ -232,15 +235,21 @@ impl Trial<'_> {
                         ports.commit(self.namespace, &new, is_one_per_click, &entry).await?;
                     (Verdict::Recorded, new, commit)
                 }
-                Judgement::Change(changed) => {
-                    let entry = self.entry(Verdict::Updated, None, Some(&changed.conversion_id));
-                    let commit = ports.change(self.namespace, &changed, &entry).await?;
-                    (Verdict::Updated, changed, commit)
+                Judgement::Change(changes) => {
+                    let Some(first) = changes.first().map(|change| change.after.clone()) else {
+                        return Err(Unavailable); // There is at least one.
+                    };
+                    let entry = self.entry(Verdict::Updated, None, Some(&first.conversion_id));
+                    let question = Question::about(case);
+                    let commit = ports.change(self.namespace, &changes, &entry, &question).await?;
+                    (Verdict::Updated, Box::new(first), commit)
                 }
             };
             match commit {
                 Commit::Done => return Ok(self.committed(verdict, *conversion)),
-                Commit::Contradicted(facts) => judgement = judge(case, &facts),
+                Commit::Contradicted(facts) => {
+                    judgement = decide(ports, self.namespace, case, *facts).await?;
+                }
             }
         }
         Err(Unavailable)
@@ -261,7 +270,10 @@ impl Trial<'_> {
     fn dry_run(&self, case: &Case<'_>, judgement: Judgement) -> Outcome {
         let mut outcome = match judgement {
             Judgement::Create(new) => self.outcome(Verdict::Recorded, None, Some(*new)),
-            Judgement::Change(changed) => self.outcome(Verdict::Updated, None, Some(*changed)),
+            Judgement::Change(changes) => {
+                let first = changes.into_iter().next().map(|change| change.after);
+                self.outcome(Verdict::Updated, None, first)
+            }
             Judgement::Repeat(known) => {
                 let current_status = Some(known.status);
                 Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(*known)) }
@@ -274,7 +286,11 @@ impl Trial<'_> {
     }
 
     /// The ledger is down: a copy may know the key all the same. Nothing else can be acknowledged.
+    /// Nor can a status: the copy may be older than the last transition.
     async fn answer_from_copy(&self, ports: &impl Ports, case: &Case<'_>) -> Outcome {
+        if self.postback.asks_for_status() {
+            return self.outcome(Verdict::Rejected, Some(storage_unavailable()), None);
+        }
         let copy = match Question::about(case).conversion_id {
             Some(conversion_id) => ports.recall(self.namespace, &conversion_id).await,
             None => None,

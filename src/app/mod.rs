@@ -19,3 +19,4 @@ pub mod rate;
 pub mod refusals;
 pub mod settings;
 pub mod situate;
+pub mod statuses;

@@ -178,7 +178,13 @@ pub async fn recollect(
     if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
         return Ok(situation);
     }
-    let question = Question { conversion_id: None, click_id, order: None, event_id: INITIAL };
+    let question = Question {
+        conversion_id: None,
+        click_id,
+        order: None,
+        event_id: INITIAL,
+        is_all_of_click: false,
+    };
     let campaign = match ports.facts(namespace, &question).await?.by_click {
         Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
         None => None,

@@ -152,6 +152,8 @@ pub struct Campaign {
     pub token_hashes: Vec<SecretHash>,
     /// Site events that become the initial conversion.
     pub site_events: Vec<String>,
+    /// The advertiser's words for statuses, in small letters, besides those that all know.
+    pub status_words: Vec<(String, Status)>,
 }
 
 impl Campaign {

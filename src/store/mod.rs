@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 mod answer_copies;
 mod catalog;
+mod changes;
 mod click_rows;
 mod configuration;
 mod configuration_copies;

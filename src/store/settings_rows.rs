@@ -45,7 +45,7 @@ const CAMPAIGN: &str = concat!(
     "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
-     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, \
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
      (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, ",
     tokens_of!("campaign", "?2"),
@@ -207,6 +207,7 @@ rows! {
         deep_link_parameters: String,
         traffic_back_url: Option<String>,
         site_events: String,
+        status_words: Option<String>,
         landing_pages: String,
         token_hashes: String,
     }
@@ -258,8 +259,15 @@ impl CampaignRow {
             landing_pages: pages.collect(),
             token_hashes: hashes(&self.token_hashes),
             site_events: initial.map(|(name, _)| name).collect(),
+            status_words: status_words(self.status_words.as_deref()),
         })
     }
+}
+
+/// A copy that an older version wrote has none.
+fn status_words(text: Option<&str>) -> Vec<(String, Status)> {
+    let pairs = text.map(json::pairs).unwrap_or_default().into_iter();
+    pairs.filter_map(|(word, status)| Some((word, Status::from_word(&status)?))).collect()
 }
 
 fn networks(text: &str) -> Vec<Network> {

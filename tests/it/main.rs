@@ -32,6 +32,10 @@ mod postback_repeat;
 mod postback_rush;
 mod schema;
 mod simulation;
+mod status_api;
+mod status_model;
+mod status_race;
+mod statuses;
 mod strangers;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;

@@ -237,6 +237,7 @@ const ALLOWED: &[&str] = &[
     "SCAN new VIRTUAL TABLE INDEX 1:",
     "SCAN CONSTANT ROW",
     "SCALAR SUBQUERY",
+    "LIST SUBQUERY",
     "CORRELATED SCALAR SUBQUERY",
     "COMPOUND QUERY",
     "LEFT-MOST SUBQUERY",
@@ -262,6 +263,15 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
     shop.reports(200, &format!("click_id={id}&order_id=A"));
     shop.reports(200, &format!("click_id={id}&order_id=A"));
     shop.reports(200, &format!("click_id={id}&amount=4"));
+    shop.reports(200, &format!("click_id={id}&status=rejected"));
+    shop.reports(200, &format!("click_id={id}&new_rejected_reason=fraud&all_events=1"));
+    let items = json!({ "items": [
+        { "campaign_id": 1, "order_id": "A", "status": "approved" },
+        { "click_id": id, "status": "approved" },
+        { "conversion_id": "cv_1", "status": "approved" },
+    ] });
+    shop.operator.calls(Method::Post, "conversions/statuses", Some(items), 200);
+    shop.reports(200, &format!("click_id={id}&status=rejected"));
     shop.is_refused((422, "no_attribution"), "x=y");
     shop.asks("campaign_id=1");
     shop.edge.settles();
@@ -271,6 +281,7 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
     let is_hot = |sql: &str| {
         let tables = [
             "conversions",
+            "changes",
             "clicks",
             "inbox",
             "refusal",

@@ -82,6 +82,8 @@ pub enum Entry {
     DeepLinkParameter,
     /// Names of site events, and what they become.
     SiteEvent,
+    /// Words for statuses, and the statuses.
+    StatusWord,
 }
 
 /// What an absent field is on creation.

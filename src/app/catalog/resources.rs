@@ -94,6 +94,7 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("app_schemes", Kind::List(Item::AppScheme), "[]"),
         Field::nullable("traffic_back_url", Kind::TrafficBack),
         Field::text("site_events", Kind::Map(Entry::SiteEvent), "{}"),
+        Field::text("status_words", Kind::Map(Entry::StatusWord), "{}"),
         CREATED_AT,
     ],
 );

@@ -11,6 +11,7 @@ mod past;
 mod problem;
 mod render;
 mod rules;
+mod statuses;
 mod value;
 
 use super::request::{Method, Request};
@@ -24,11 +25,18 @@ use crate::app::judge::{self, Errand};
 use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
+use crate::app::statuses::Statuses;
 use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}
+pub trait Stores:
+    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + judge::Ports
+{
+}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + judge::Ports> Stores
+    for S
+{
+}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -48,6 +56,9 @@ enum Target<'a> {
     Past(&'static Resource),
     PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
+    Statuses,
+    Conversion(&'a str),
+    Changes(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -122,6 +133,10 @@ async fn answer(
         (Target::Past(resource), _) => past::list(&call, resource).await,
         (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
+        (Target::Statuses, _) => statuses::change_many(&call).await,
+        (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
+        (Target::Conversion(id), _) => statuses::change(&call, id).await,
+        (Target::Changes(id), _) => statuses::trail(&call, id).await,
     }
 }
 
@@ -133,6 +148,9 @@ fn target(path: &str) -> Option<Target<'_>> {
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
+        ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
+        ("conversions", Some(id), Some("changes"), None) => Some(Target::Changes(id)),
         (name, Some(key), None, _) => managed(name)
             .map(|r| Target::One(r, key))
             .or_else(|| past(name).map(|r| Target::PastOne(r, key))),
@@ -150,8 +168,9 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) => &[GET],
-        Target::Judgement(_) => &[POST],
+        Target::Past(_) | Target::PastOne(..) | Target::Changes(_) => &[GET],
+        Target::Judgement(_) | Target::Statuses => &[POST],
+        Target::Conversion(_) => &[GET, PATCH],
     }
 }
 

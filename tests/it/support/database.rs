@@ -29,6 +29,7 @@ pub struct SqliteDatabase {
     /// How the batches fail, after how many good ones, and how many of them.
     broken: Cell<Option<(Break, usize, usize)>>,
     batches: Cell<usize>,
+    statements: Cell<usize>,
     last: RefCell<Vec<Statement>>,
     /// Every text of SQL that was run, with the values of its first time.
     seen: RefCell<BTreeMap<String, Statement>>,
@@ -53,6 +54,7 @@ impl SqliteDatabase {
             connection: RefCell::new(connection),
             broken: Cell::new(None),
             batches: Cell::new(0),
+            statements: Cell::new(0),
             last: RefCell::default(),
             seen: RefCell::default(),
         }
@@ -76,6 +78,11 @@ impl SqliteDatabase {
     /// How many round trips there were.
     pub fn batches(&self) -> usize {
         self.batches.get()
+    }
+
+    /// How many statements there were; D1 counts these.
+    pub fn statements(&self) -> usize {
+        self.statements.get()
     }
 
     /// How SQLite goes about the statements of the last batch, a line per step: which index it
@@ -122,6 +129,7 @@ impl SqliteDatabase {
 impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
         self.batches.set(self.batches.get() + 1);
+        self.statements.set(self.statements.get() + statements.len());
         self.last.replace(statements.clone());
         for statement in &statements {
             let mut seen = self.seen.borrow_mut();
