@@ -30,6 +30,7 @@ mod postback_kept;
 mod postback_money;
 mod postback_repeat;
 mod postback_rush;
+mod postback_signed;
 mod schema;
 mod simulation;
 mod strangers;

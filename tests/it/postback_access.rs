@@ -9,7 +9,7 @@ use crate::support::shop::{SERVER, TOKEN, server};
 use crate::support::world::json_of;
 use crate::support::{Shop, World, block_on};
 
-/// The table of wire.md 7: a row per act, a column per proof. `trusted` and `allowed` are cells
+/// The table of wire.md 7: a row per act, a column per proof; tokens and signatures share one. `trusted` and `allowed` are cells
 /// that depend on the campaign's switch of that name.
 const TABLE: [(Act, [&str; 3]); 7] = [
     (Act::CreateByClick, ["yes", "yes", "yes"]),
@@ -40,9 +40,13 @@ fn the_table_of_permissions_is_the_contracts() {
             campaign.is_amount_trusted = is_amount_trusted;
             campaign.is_explicit_money_allowed = is_explicit_money_allowed;
             for (act, columns) in TABLE {
-                for (proof, cell) in
-                    [Proof::Nothing, Proof::Address, Proof::Token].into_iter().zip(columns)
-                {
+                let [nothing, address, secret] = columns;
+                for (proof, cell) in [
+                    (Proof::Nothing, nothing),
+                    (Proof::Address, address),
+                    (Proof::Token, secret),
+                    (Proof::Signature, secret),
+                ] {
                     let expected = match cell {
                         "yes" => true,
                         "trusted" => is_amount_trusted,
