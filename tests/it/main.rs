@@ -20,6 +20,7 @@ mod click_nowhere;
 mod click_stores;
 mod click_visitors;
 mod collect;
+mod document;
 mod fixtures;
 mod hostile;
 mod judge_again;
