@@ -24,6 +24,7 @@ mod document;
 mod fixtures;
 mod hostile;
 mod judge_again;
+mod migrations;
 mod postback;
 mod postback_access;
 mod postback_forms;
