@@ -247,6 +247,24 @@ fn tokens_of_three_levels_work_for_what_lies_below() {
 }
 
 #[test]
+fn an_events_token_is_accepted_beside_the_wider_ones_and_nowhere_else() {
+    use backtrail::domain::permission::Tokens;
+    let [namespace, advertiser, campaign, event, other] = [1, 2, 3, 4, 5].map(|byte| [[byte; 32]]);
+    let of_event = Tokens {
+        of_namespace: &namespace,
+        of_advertiser: &advertiser,
+        of_campaign: &campaign,
+        of_event: &event,
+    };
+    for [hash] in [namespace, advertiser, campaign, event] {
+        assert!(of_event.accept(&hash));
+    }
+    assert!(!of_event.accept(&other[0]));
+    // An initial conversion, and every other event, has none of this event's tokens.
+    assert!(!Tokens { of_event: &[], ..of_event }.accept(&event[0]));
+}
+
+#[test]
 fn two_tokens_are_valid_during_rotation_and_a_revoked_one_no_more() {
     let world = World::new();
     let shop = Shop::open(&world);
