@@ -214,7 +214,8 @@ rows! {
         site_events: String,
         landing_pages: String,
         token_hashes: String,
-        signing_secrets: String,
+        // Copies that an earlier version wrote have none.
+        signing_secrets: Option<String>,
     }
 }
 
@@ -263,7 +264,12 @@ impl CampaignRow {
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
             token_hashes: hashes(&self.token_hashes),
-            signing_keys: signing_keys(&self.signing_secrets, settings, namespace, self.id),
+            signing_keys: signing_keys(
+                self.signing_secrets.as_deref(),
+                settings,
+                namespace,
+                self.id,
+            ),
             site_events: initial.map(|(name, _)| name).collect(),
         })
     }
@@ -281,14 +287,15 @@ fn allow_list(text: &str) -> Option<Vec<Network>> {
 
 /// The keys of secrets that the installation can still derive. With none left nothing verifies.
 fn signing_keys(
-    text: &str,
+    text: Option<&str>,
     settings: &Settings,
     namespace: &Namespace,
     campaign_id: u32,
 ) -> Vec<SigningKey> {
     let secret =
         |text: &String| Derivation::parse(text)?.secret(&settings.keyring, namespace, campaign_id);
-    json::texts(text).iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
+    let texts = json::texts(text.unwrap_or("[]"));
+    texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
 fn hashes(text: &str) -> Vec<SecretHash> {
