@@ -164,6 +164,24 @@ fn without_a_signature_nothing_else_helps() {
 }
 
 #[test]
+fn a_sender_who_brings_both_notices_nothing_of_the_change_from_token_to_signature() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let secret = new_secret(&shop, 1);
+    let proofs = ["token", "signature"].map(|expected| {
+        let query = format!("click_id={}&token={TOKEN}", shop.clicks(1));
+        let body = json_of(&asks_signed(&shop, &secret, &query), 200);
+        shop.changes_campaign(json!({ "authentication": "hmac" }));
+        let id = body["conversion_id"].as_str().unwrap();
+        let proof = format!("SELECT proof FROM conversions WHERE conversion_id = '{id}'");
+        (shop.value(&proof), expected)
+    });
+    for (proof, expected) in proofs {
+        assert_eq!(proof, expected);
+    }
+}
+
+#[test]
 fn an_old_signature_is_stale() {
     let world = World::new();
     let (shop, secret) = signing(&world);
