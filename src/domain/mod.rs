@@ -19,6 +19,7 @@ pub mod parameters;
 pub mod permission;
 pub mod postback;
 pub mod refund;
+pub mod signature;
 pub mod template;
 pub mod time;
 pub mod transition;
