@@ -135,6 +135,9 @@ pub trait Catalog {
     ) -> impl Future<Output = Result<Option<Record>, WriteFault>>;
 }
 
+/// How many events of a campaign its site events can choose from.
+pub const MAX_EVENTS: u32 = 1_000;
+
 /// What validation may have to know besides the body.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -142,6 +145,8 @@ pub struct Facts {
     pub current: Option<Record>,
     /// The campaign that the object belongs to.
     pub campaign: Option<Record>,
+    /// The events of the campaign that is to be changed, at most [`MAX_EVENTS`] of them.
+    pub events: Vec<Record>,
 }
 
 /// Why a use case stopped. `E` is the caller's own fault list.
@@ -185,7 +190,8 @@ pub async fn create<E>(
     idempotency: Option<&Idempotency>,
     read: impl FnOnce(&Facts) -> Result<Vec<Record>, E>,
 ) -> Result<Vec<Record>, Stopped<E>> {
-    let facts = Facts { current: None, campaign: campaign(stores, place, campaign_id).await? };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { current: None, campaign, events: Vec::new() };
     let mut records = read(&facts).map_err(Stopped::Invalid)?;
 
     let attempt = to_hex(&(moment.random)());
@@ -220,8 +226,11 @@ pub async fn change<E>(
 ) -> Result<Record, Stopped<E>> {
     let current = stores.find(place, key).await?.ok_or(Stopped::NotFound)?;
     let campaign_id = number(&current, "campaign_id");
-    let facts =
-        Facts { campaign: campaign(stores, place, campaign_id).await?, current: Some(current) };
+    let facts = Facts {
+        campaign: campaign(stores, place, campaign_id).await?,
+        events: events(stores, place, key).await?,
+        current: Some(current),
+    };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
     copies::follow_change(stores, place, &record, moment.now).await;
@@ -244,19 +253,41 @@ pub async fn remove(
     Ok(())
 }
 
-/// The campaign of a landing page, which decides what addresses it may have.
+/// The events of a campaign, which its site events may become.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn events(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    campaign: &Value,
+) -> Result<Vec<Record>, Unavailable> {
+    if place.resource.name != resources::CAMPAIGNS.name {
+        return Ok(Vec::new());
+    }
+    let events = Place { resource: &resources::EVENTS, ..place };
+    let filters = vec![("campaign_id", campaign.clone())];
+    stores.list(events, &Selection { filters, after: None, limit: MAX_EVENTS }).await
+}
+
+/// The campaign of a landing page, which decides what addresses it may have, or of an event, whose
+/// money is in its currency.
 async fn campaign(
     stores: &impl Catalog,
     place: Place<'_>,
     id: Option<u64>,
 ) -> Result<Option<Record>, Unavailable> {
     match id {
-        Some(id) if place.resource.name == resources::LANDING_PAGES.name => {
+        Some(id) if belongs_to_campaign(place.resource) => {
             let campaigns = Place { resource: &resources::CAMPAIGNS, ..place };
             stores.find(campaigns, &id.into()).await
         }
         _ => Ok(None),
     }
+}
+
+fn belongs_to_campaign(resource: &Resource) -> bool {
+    resource.name == resources::LANDING_PAGES.name || resource.name == resources::EVENTS.name
 }
 
 fn number(record: &Record, field: &str) -> Option<u64> {

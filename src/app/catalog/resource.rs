@@ -46,14 +46,16 @@ pub enum Kind {
     List(Item),
     /// Names and values.
     Map(Entry),
+    /// The currency of the campaign that `campaign_id` names, taken over at creation.
+    CampaignCurrency,
+    /// The name of an event, as postbacks send it.
+    EventName,
     /// A secret, of which only a hash is stored, in column `hash`. The text begins generated ones.
     Secret(&'static str),
     /// An instant.
     Time,
     /// An amount with its currency. Only shown.
     Price,
-    /// An event by its number, 0 for the initial conversion. Only shown.
-    Event,
     /// JSON that is stored as text. Only shown.
     Json,
 }
@@ -82,6 +84,8 @@ pub enum Entry {
     DeepLinkParameter,
     /// Names of site events, and what they become.
     SiteEvent,
+    /// Canonical names of a postback's parameters, and what the advertiser has for each.
+    EventParameter,
 }
 
 /// What an absent field is on creation.
