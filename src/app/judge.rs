@@ -14,9 +14,7 @@ use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::event::{self, Event};
-use crate::domain::judgement::{
-    Assumptions, Case, Facts, Judgement, Question, judge,
-};
+use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};

@@ -192,7 +192,8 @@ mod tests {
     fn the_same_parameters_have_the_same_fingerprint_in_any_order() {
         let of = |pairs: &[(&'static str, &'static str)]| fingerprint(pairs.iter().copied());
         assert_eq!(of(&[("a", "1"), ("b", "2")]), of(&[("b", "2"), ("a", "1")]));
-        for other in [[("a", "1"), ("b", "3")], [("a", "2"), ("b", "1")], [("a1", ""), ("b", "2")]] {
+        for other in [[("a", "1"), ("b", "3")], [("a", "2"), ("b", "1")], [("a1", ""), ("b", "2")]]
+        {
             assert_ne!(of(&other), of(&[("a", "1"), ("b", "2")]));
         }
     }

@@ -123,8 +123,12 @@ fn mismatch(id: u32, by_id: Option<&Event>, by_name: Option<&Event>) -> Refusal 
 
 fn unknown_name(events: &[Event], campaign_id: u32, name: &str) -> Refusal {
     let meant = match near_miss(events, name) {
-        Some(event) => format!("; did you mean {:?}? Names are compared letter by letter", event.name),
-        None => "; names stand in the list of its events, and are compared letter by letter".to_owned(),
+        Some(event) => {
+            format!("; did you mean {:?}? Names are compared letter by letter", event.name)
+        }
+        None => {
+            "; names stand in the list of its events, and are compared letter by letter".to_owned()
+        }
     };
     let detail = format!("campaign {campaign_id} has no event of this name{meant}");
     Refusal::of(Reason::UnknownEvent, "event_name", detail)
@@ -196,3 +200,108 @@ pub fn parse_id(text: &str) -> Option<u32> {
     (is_number && !text.is_empty()).then(|| text.parse().unwrap_or(u32::MAX))
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::{BasisPoints, MoneyType};
+
+    fn event(id: u32, name: &str) -> Event {
+        let rule = Rule { kind: MoneyType::Fixed, fixed_minor: 0, percent: BasisPoints(0) };
+        Event {
+            id,
+            name: name.to_owned(),
+            revenue: rule,
+            payout: rule,
+            repeat: Repeat::Once,
+            window_days: None,
+            parameters: vec![],
+            is_active: true,
+        }
+    }
+
+    /// What a number and a name find among purchase (1), renewal (2) and an archived trial (3).
+    fn find(id: Option<u32>, name: Option<&str>) -> Result<Option<u32>, Refusal> {
+        let archived = Event { is_active: false, ..event(3, "trial") };
+        let events = [event(1, "purchase"), event(2, "renewal"), archived];
+        super::find(&events, 7, id, name).map(|found| found.map(|event| event.id))
+    }
+
+    #[test]
+    fn number_and_name_each_suffice_and_both_must_agree() {
+        assert_eq!(find(None, None), Ok(None));
+        for (id, name) in [(Some(2), None), (None, Some("renewal")), (Some(2), Some("renewal"))] {
+            assert_eq!(find(id, name), Ok(Some(2)), "{id:?} {name:?}");
+        }
+        assert_eq!(find(Some(3), None), Ok(Some(3)), "its repeats are answered still");
+        let reason = |id, name| find(id, name).map_err(|refusal| refusal.reason);
+        for (id, name) in [(1, "renewal"), (1, "other"), (9, "purchase")] {
+            assert_eq!(reason(Some(id), Some(name)), Err(Reason::EventMismatch), "{id} {name}");
+        }
+        for (id, name) in [(Some(9), None), (None, Some("other")), (Some(9), Some("other"))] {
+            assert_eq!(reason(id, name), Err(Reason::UnknownEvent), "{id:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_given_free_means_its_new_bearer_and_the_number_the_old_one() {
+        let events = [Event { is_active: false, ..event(1, "buy") }, event(2, "buy")];
+        let find = |id, name| super::find(&events, 7, id, name).map(|event| event.unwrap().id);
+        assert_eq!(find(None, Some("buy")), Ok(2));
+        assert_eq!(find(Some(1), Some("buy")), Ok(1));
+    }
+
+    #[test]
+    fn a_near_miss_is_named_and_a_far_one_is_not() {
+        let detail = |name| find(None, Some(name)).unwrap_err().detail;
+        for name in ["Purchase", "purchas", "puchrase", "pur-chase", "PURCHASE ", "purchased"] {
+            assert!(detail(name).contains("did you mean \"purchase\""), "{name}: {}", detail(name));
+        }
+        for name in ["", "pch", "purchase of shoes", "trail", &"purchase".repeat(9)] {
+            assert!(!detail(name).contains("did you mean"), "{name}: {}", detail(name));
+        }
+    }
+
+    #[test]
+    fn letters_that_differ_are_counted() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "", 3),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_bracket_is_a_macro() {
+        for name in ["price", "event-value", "a.b_c", "x"] {
+            assert_eq!(Origin::parse(name), Origin::Parameter(name.into()));
+        }
+        for text in
+            ["{price}", "(event-revenue)", "[x]", "%x%", "#x#", "REPLACE", "", &"a".repeat(65)]
+        {
+            assert_eq!(Origin::parse(text), Origin::Macro(text.into()));
+        }
+    }
+
+    #[test]
+    fn a_site_event_becomes_the_initial_conversion_or_a_numbered_event() {
+        assert_eq!(Becomes::parse("initial"), Some(Becomes::Initial));
+        assert_eq!(Becomes::parse("event:5"), Some(Becomes::Event(5)));
+        for text in [
+            "",
+            "Initial",
+            "event:",
+            "event:0",
+            "event:05",
+            "event:-1",
+            "event:x",
+            "event:99999999999",
+            "event:9999999999",
+        ] {
+            assert_eq!(Becomes::parse(text), None, "{text}");
+        }
+    }
+}

@@ -243,11 +243,7 @@ fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, 
 /// stays as unknown as if it did not exist.
 ///
 /// What makes a repeat may have been changed since, so that the older conversion's id is another.
-fn known<'a>(
-    case: &Case<'_>,
-    event: Option<&Event>,
-    facts: &'a Facts,
-) -> Option<&'a Conversion> {
+fn known<'a>(case: &Case<'_>, event: Option<&Event>, facts: &'a Facts) -> Option<&'a Conversion> {
     let of_click = facts.by_click.as_ref().filter(|_| events::is_one_per_click(case, event));
     let found = [facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
     found.into_iter().flatten().find(|known| known.campaign_id == case.campaign.id)

@@ -266,8 +266,7 @@ impl CampaignRow {
             template: template::compile_leniently(&page.url),
             is_default: page.is_default != 0,
         });
-        let events: Vec<Row> =
-            serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
+        let events: Vec<Row> = serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
         let events: Option<Vec<Event>> =
             events.iter().map(|event| EventRow::read(event)?.value()).collect();
         let deep_link_parameters = json::pairs(&self.deep_link_parameters).into_iter();

@@ -213,7 +213,8 @@ pub async fn create<E>(
     Ok(records)
 }
 
-/// Changes an object: `read` gets it as it is and gives the columns to set.
+/// Changes an object: `read` gets it as it is (and, of a campaign, its events if it wants them) and
+/// gives the columns to set.
 ///
 /// # Errors
 /// [`Stopped`]; then nothing was changed.
@@ -222,15 +223,14 @@ pub async fn change<E>(
     moment: &Moment<'_>,
     place: Place<'_>,
     key: &Value,
+    wants_events: bool,
     read: impl FnOnce(&Facts) -> Result<Record, E>,
 ) -> Result<Record, Stopped<E>> {
     let current = stores.find(place, key).await?.ok_or(Stopped::NotFound)?;
     let campaign_id = number(&current, "campaign_id");
-    let facts = Facts {
-        campaign: campaign(stores, place, campaign_id).await?,
-        events: events(stores, place, key).await?,
-        current: Some(current),
-    };
+    let events = if wants_events { events(stores, place, key).await? } else { Vec::new() };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { campaign, events, current: Some(current) };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
     copies::follow_change(stores, place, &record, moment.now).await;

@@ -3,8 +3,8 @@
 use crate::app::ports::RefusedRequest;
 use crate::domain::configuration::Status;
 use crate::domain::conversion::Conversion;
-use crate::domain::namespace::Namespace;
 use crate::domain::judgement::unknown_click;
+use crate::domain::namespace::Namespace;
 use crate::domain::postback::{Postback, ReplyFormat};
 use crate::domain::verdict::{Reason, Refusal, Verdict};
 

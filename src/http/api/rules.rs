@@ -82,7 +82,8 @@ fn site_events_exist(record: &Record, facts: &Facts) -> Option<FieldFault> {
         }
     });
     let (name, id) = missing?;
-    let message = format!("{name:?} cannot become event {id}: the campaign has no such active event.");
+    let message =
+        format!("{name:?} cannot become event {id}: the campaign has no such active event.");
     Some(problem::field("site_events", ("unknown_reference", message)))
 }
 

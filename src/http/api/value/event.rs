@@ -13,7 +13,9 @@ const MAX_MACRO: usize = 128;
 /// that nobody could send such names.
 pub(super) fn name(text: &str) -> Result<Value, Fault> {
     if text.trim() != text || is_placeholder(text) {
-        return Err(invalid("Send the name as postbacks send it: no outer spaces, no placeholder."));
+        return Err(invalid(
+            "Send the name as postbacks send it: no outer spaces, no placeholder.",
+        ));
     }
     plain_text(text, MAX_NAME)
 }
@@ -24,7 +26,9 @@ pub(super) fn parameter(ours: &str, theirs: &str) -> Result<(), Fault> {
     match canonical_name(ours) {
         Some(canonical) if canonical == ours => {}
         Some(canonical) => {
-            return Err(invalid(&format!("{ours:?} is another word for {canonical:?}; send that.")));
+            return Err(invalid(&format!(
+                "{ours:?} is another word for {canonical:?}; send that."
+            )));
         }
         None => {
             return Err(invalid(&format!("{ours:?} is not the name of a parameter of postbacks.")));
