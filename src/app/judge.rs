@@ -19,6 +19,7 @@ use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};
 use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::signature::Signed;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
 
@@ -32,7 +33,7 @@ const MAX_TRIES: usize = 3;
 
 /// A report as it arrived, parsed.
 #[derive(Debug)]
-pub struct Report {
+pub struct Report<'a> {
     /// The namespace that the host names.
     pub namespace: Namespace,
     /// Where it came in.
@@ -43,6 +44,8 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// The client's address.
     pub address: Option<IpAddress>,
+    /// The request as it may have been signed; empty where nothing can be.
+    pub signed: Signed<'a>,
 }
 
 /// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
@@ -65,7 +68,7 @@ pub async fn report(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Outcome {
     let request_id = request_id(moment);
     let format = report.postback.reply_format.unwrap_or(ReplyFormat::Json);
@@ -97,13 +100,18 @@ async fn authenticated(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Result<(Situation, Proof), Stop> {
     let (postback, now) = (&report.postback, moment.now);
     let situation = situate(ports, memory, &report.namespace, postback, now).await?;
-    let proof =
-        prove(ports, memory, &situation, postback, report.source, report.address, now).await?;
+    let was_known = situation.campaign.is_some();
+    let proof = prove(ports, memory, &situation, report, now).await?;
     let situation = recollect(ports, memory, &report.namespace, postback, situation, now).await?;
+    if was_known || situation.campaign.is_none() {
+        return Ok((situation, proof));
+    }
+    // Only now it is known which campaign's signature and addresses are wanted.
+    let proof = prove(ports, memory, &situation, report, now).await?;
     Ok((situation, proof))
 }
 
@@ -111,7 +119,7 @@ async fn authenticated(
 /// Names that a stranger made up are not kept apart, or they would fill the tables.
 fn refused_request(
     memory: &Memory,
-    report: &Report,
+    report: &Report<'_>,
     moment: &Moment<'_>,
     refusal: &Refusal,
 ) -> RefusedRequest {

@@ -5,6 +5,7 @@ use super::event::{Becomes, Event};
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
 use super::network::Network;
+use super::signature::SigningKey;
 use super::template::Template;
 use super::time::DAY_MS;
 use super::verdict::words;
@@ -51,6 +52,8 @@ words! {
         None = "none",
         /// By a token.
         Token = "token",
+        /// By a signature; nothing else does.
+        Hmac = "hmac",
     }
 }
 
@@ -151,6 +154,8 @@ pub struct Campaign {
     pub landing_pages: Vec<LandingPage>,
     /// The campaign's own tokens.
     pub token_hashes: Vec<SecretHash>,
+    /// With what its postbacks may be signed.
+    pub signing_keys: Vec<SigningKey>,
     /// Site events that become conversions, by name.
     pub site_events: Vec<(String, Becomes)>,
     /// What it counts after the initial conversion, archived ones too.

@@ -19,6 +19,7 @@ pub mod network;
 pub mod parameters;
 pub mod permission;
 pub mod postback;
+pub mod signature;
 pub mod template;
 pub mod time;
 pub mod verdict;

@@ -79,6 +79,8 @@ pub struct Postback {
     pub occurred_at: Option<Timestamp>,
     /// The token, in plain text; dropped before anything is stored.
     pub token: Option<String>,
+    /// When it was signed, as sent; dropped as well.
+    pub timestamp: Option<String>,
     /// Shown to the affiliate.
     pub comment: Option<String>,
     /// Whether only the verdict is wanted.
@@ -192,6 +194,7 @@ impl Postback {
             refund_id: reader.text("refund_id"),
             occurred_at,
             token: reader.text("secure"),
+            timestamp: reader.text("timestamp"),
             comment: reader.text("comment"),
             is_dry_run: reader
                 .read("dry_run", "1", |text| match text {

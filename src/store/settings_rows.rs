@@ -16,6 +16,7 @@ use crate::domain::event::{Becomes, Event, Origin, Repeat};
 use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
+use crate::domain::signature::{Derivation, SigningKey};
 use crate::domain::template;
 
 /// The hashes of an owner's valid tokens as a JSON array.
@@ -55,6 +56,8 @@ const CAMPAIGN: &str = concat!(
       'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state)) \
       FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
     tokens_of!("campaign", "?2"),
+    ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
+     WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
 const LINK: &str =
@@ -93,7 +96,9 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Namespace(read(row, |row: NamespaceRow| row.value(name, settings))?)
         }
         Wanted::Host(_) => Value::Host(read(row, |row: HostRow| Namespace::parse(&row.namespace))?),
-        Wanted::Campaign(..) => Value::Campaign(read(row, CampaignRow::value)?),
+        Wanted::Campaign(name, _) => {
+            Value::Campaign(read(row, |row: CampaignRow| row.value(name, settings))?)
+        }
         Wanted::Link(..) => Value::Link(read(row, |row: LinkRow| Some(row.value()))?),
         Wanted::DefaultLink(..) => Value::DefaultLink(read(row, |row: IdRow| Some(row.id))?),
         Wanted::Advertiser(..) => {
@@ -254,11 +259,13 @@ rows! {
         // Copies that an earlier version wrote have none.
         events: Option<String>,
         token_hashes: String,
+        // Copies that an earlier version wrote have none.
+        signing_secrets: Option<String>,
     }
 }
 
 impl CampaignRow {
-    fn value(self) -> Option<Campaign> {
+    fn value(self, namespace: &Namespace, settings: &Settings) -> Option<Campaign> {
         let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
         let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
         let pages = pages?.into_iter().map(|page| LandingPage {
@@ -297,6 +304,12 @@ impl CampaignRow {
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
             token_hashes: hashes(&self.token_hashes),
+            signing_keys: signing_keys(
+                self.signing_secrets.as_deref(),
+                settings,
+                namespace,
+                self.id,
+            ),
             site_events: site_events
                 .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
                 .collect(),
@@ -313,6 +326,19 @@ fn networks(text: &str) -> Vec<Network> {
 fn allow_list(text: &str) -> Option<Vec<Network>> {
     let list = networks(text);
     if list.is_empty() && !json::texts(text).is_empty() { None } else { Some(list) }
+}
+
+/// The keys of secrets that the installation can still derive. With none left nothing verifies.
+fn signing_keys(
+    text: Option<&str>,
+    settings: &Settings,
+    namespace: &Namespace,
+    campaign_id: u32,
+) -> Vec<SigningKey> {
+    let secret =
+        |text: &String| Derivation::parse(text)?.secret(&settings.keyring, namespace, campaign_id);
+    let texts = json::texts(text.unwrap_or("[]"));
+    texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
 fn hashes(text: &str) -> Vec<SecretHash> {

@@ -115,8 +115,14 @@ fn parameters(campaign: &Record, event: Option<&Record>) -> Vec<Parameter> {
     for (ours, theirs) in &rows {
         apply(&mut parameters, ours, Origin::parse(theirs.as_str().unwrap_or_default()));
     }
-    if text(campaign, "authentication") == "token" {
-        parameters.push(Parameter::of_value("token", "TOKEN".to_owned()));
+    match text(campaign, "authentication").as_str() {
+        "token" => parameters.push(Parameter::of_value("token", "TOKEN".to_owned())),
+        // The signature comes last, so that the rest of the query is what it signs.
+        "hmac" => {
+            parameters.push(Parameter::of_value("timestamp", "TIMESTAMP".to_owned()));
+            parameters.push(Parameter::of_value("signature", "SIGNATURE".to_owned()));
+        }
+        _ => {}
     }
     parameters
 }

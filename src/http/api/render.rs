@@ -20,7 +20,7 @@ pub(super) fn object(
     let mut object = Map::new();
     for field in resource.fields {
         match field.kind {
-            Kind::Secret(_) => {
+            Kind::Secret(_) | Kind::SigningSecret => {
                 if let Some(plain) = record.get(PLAIN) {
                     object.insert(field.name.to_owned(), plain.clone());
                 }

@@ -114,6 +114,9 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::ParameterName if is_parameter_name(text) => Ok(text.into()),
         Kind::ParameterName => Err(invalid(PARAMETER_NAME)),
         Kind::Secret(_) => secret(text),
+        Kind::SigningSecret => {
+            Err(invalid("Leave this out; Backtrail generates it and shows it once."))
+        }
         // The others are no strings, and `read` has dealt with them.
         _ => Err(invalid(wanted(kind))),
     }
