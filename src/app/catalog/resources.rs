@@ -204,7 +204,7 @@ pub static SIGNING_SECRETS: Resource = Resource {
 };
 
 /// Every resource that is managed.
-pub static ALL: [&Resource; 10] = [
+pub static ALL: [&Resource; 11] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
