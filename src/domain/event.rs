@@ -1,5 +1,6 @@
 //! What a campaign counts after the initial conversion, and how a postback names it.
 
+use super::configuration::SecretHash;
 use super::money::Rule;
 use super::parameters::is_placeholder;
 use super::time::DAY_MS;
@@ -41,6 +42,8 @@ pub struct Event {
     pub window_days: Option<u32>,
     /// Our parameters, by canonical name, and where each comes from.
     pub parameters: Vec<(String, Origin)>,
+    /// Its own tokens, which work for its postbacks alone.
+    pub token_hashes: Vec<SecretHash>,
     /// Whether new ones are recorded. Repeats are answered all the same.
     pub is_active: bool,
 }
@@ -215,6 +218,7 @@ mod tests {
             repeat: Repeat::Once,
             window_days: None,
             parameters: vec![],
+            token_hashes: vec![],
             is_active: true,
         }
     }

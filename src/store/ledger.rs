@@ -108,12 +108,13 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         hash: &SecretHash,
     ) -> Result<Option<u32>, Unavailable> {
         let statement = Statement::new(
-            "SELECT level_id FROM tokens \
-             WHERE namespace = ?1 AND hash = ?2 AND level = 'campaign' AND revoked_at IS NULL",
+            "SELECT CASE level WHEN 'campaign' THEN level_id WHEN 'event' THEN \
+               (SELECT campaign_id FROM events AS e WHERE e.namespace = ?1 AND e.id = level_id) END AS campaign_id \
+             FROM tokens WHERE namespace = ?1 AND hash = ?2 AND revoked_at IS NULL",
             vec![namespace.as_str().into(), super::hex(hash).into()],
         );
         let results = self.run(vec![statement]).await?;
-        let id = results.last().and_then(|rows| rows.first()?.get("level_id")?.as_u64());
+        let id = results.last().and_then(|rows| rows.first()?.get("campaign_id")?.as_u64());
         Ok(id.and_then(|id| u32::try_from(id).ok()))
     }
 

@@ -53,7 +53,9 @@ const CAMPAIGN: &str = concat!(
      (SELECT json_group_array(json_object('id', e.id, 'name', e.name, 'revenue_type', e.revenue_type, \
       'revenue_fixed', e.revenue_fixed, 'revenue_percent', e.revenue_percent, 'payout_type', e.payout_type, \
       'payout_fixed', e.payout_fixed, 'payout_percent', e.payout_percent, 'repeat', e.repeat, \
-      'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state)) \
+      'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
+      (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
+       AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
       FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
@@ -204,6 +206,8 @@ rows! {
         window_days: Option<u32>,
         parameters: String,
         state: String,
+        // Copies that an earlier version wrote have none.
+        token_hashes: Option<String>,
     }
 }
 
@@ -219,6 +223,7 @@ impl EventRow {
             window_days: self.window_days,
             parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
             is_active: self.state == "active",
+            token_hashes: hashes(self.token_hashes.as_deref().unwrap_or("[]")),
         })
     }
 }

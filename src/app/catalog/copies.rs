@@ -93,6 +93,8 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "tokens" => vec![match text("level") {
             "advertiser" => Wanted::Advertiser(name(), id("level_id")),
             "campaign" => Wanted::Campaign(name(), id("level_id")),
+            // Its campaign's copy lists it; `name_campaign_of_event` has put the number here.
+            "event" => Wanted::Campaign(name(), id("campaign_id")),
             _ => Wanted::Namespace(name()),
         }],
         _ => vec![],

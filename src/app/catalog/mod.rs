@@ -208,6 +208,9 @@ pub async fn create<E>(
         Err(fault) => return Err(Stopped::Write(fault)),
     };
     mint.reveal(place, &mut records, &attempt, supplied.as_deref());
+    for record in &mut records {
+        name_campaign_of_event(stores, place, record).await?;
+    }
 
     copies::follow_creation(stores, place, &draft_claims, &records, moment.now).await;
     Ok(records)
@@ -248,7 +251,8 @@ pub async fn remove(
     key: &Value,
 ) -> Result<(), Stopped<()>> {
     debug_assert!(place.resource.removal != Removal::Refused, "the route table lets none pass");
-    let record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
+    let mut record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
+    name_campaign_of_event(stores, place, &mut record).await?;
     copies::follow_change(stores, place, &record, moment.now).await;
     Ok(())
 }
@@ -284,6 +288,26 @@ async fn campaign(
         }
         _ => Ok(None),
     }
+}
+
+/// Puts the campaign of an event's token beside it, whose copy lists the token. What was written
+/// stands if this fails; the caller repeats the request, and then the copy follows.
+async fn name_campaign_of_event(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    record: &mut Record,
+) -> Result<(), Unavailable> {
+    let is_of_event = record.get("level").and_then(Value::as_str) == Some("event");
+    if place.resource.name != resources::TOKENS.name || !is_of_event {
+        return Ok(());
+    }
+    let Some(event_id) = record.get("level_id") else { return Ok(()) };
+    let events = Place { resource: &resources::EVENTS, ..place };
+    let event = stores.find(events, event_id).await?.unwrap_or_default();
+    if let Some(campaign_id) = event.get("campaign_id") {
+        record.insert("campaign_id".to_owned(), campaign_id.clone());
+    }
+    Ok(())
 }
 
 fn belongs_to_campaign(resource: &Resource) -> bool {

@@ -26,7 +26,7 @@ pub enum Kind {
     Count(i64, i64),
     /// The id of an object of another resource.
     Reference(&'static str),
-    /// The id of the advertiser or campaign that a token's level asks for.
+    /// The id of the advertiser, campaign or event that a token's level asks for.
     TokenOwner,
     /// A currency's code.
     Currency,

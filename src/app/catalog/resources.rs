@@ -176,9 +176,12 @@ pub static TOKENS: Resource = Resource {
         "token",
         &[
             ID,
-            Field::required("level", Kind::Choice(&["namespace", "advertiser", "campaign"]))
-                .once()
-                .filter(),
+            Field::required(
+                "level",
+                Kind::Choice(&["namespace", "advertiser", "campaign", "event"]),
+            )
+            .once()
+            .filter(),
             Field::nullable("level_id", Kind::TokenOwner).once().filter(),
             Field::nullable("token", Kind::Secret("btp_")).once(),
             CREATED_AT,

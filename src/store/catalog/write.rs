@@ -138,10 +138,11 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
             sent("campaign_id")
         ),
         Kind::TokenOwner => format!(
-            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} ELSE 0 END",
+            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} WHEN 'event' THEN {} ELSE 0 END",
             sent("level"),
             exists("advertisers"),
-            exists("campaigns")
+            exists("campaigns"),
+            exists("events")
         ),
         // The first of its owner is the default unless it was said otherwise.
         Kind::Default(owner) => {
