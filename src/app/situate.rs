@@ -9,7 +9,8 @@ use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::ports::{Configuration, Ledger, Unavailable};
 use crate::domain::click_id::ClickId;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings, SecretHash};
-use crate::domain::conversion::{INITIAL, Source};
+use crate::domain::conversion::Source;
+use crate::domain::event;
 use crate::domain::judgement::{Click, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::{
@@ -179,13 +180,7 @@ pub async fn recollect(
     if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
         return Ok(situation);
     }
-    let question = Question {
-        conversion_id: None,
-        click_id,
-        order: None,
-        event_id: INITIAL,
-        is_all_of_click: false,
-    };
+    let question = Question { click_id, ..Question::default() };
     let campaign = match ports.facts(namespace, &question).await?.by_click {
         Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
         None => None,
@@ -240,12 +235,15 @@ pub async fn prove(
         }
         None => None,
     };
+    let (event_id, event_name) = (postback.event_id, postback.event_name.as_deref());
+    // Whether the event exists is told by the judge, to those who proved themselves.
+    let event = event::find(&campaign.events, campaign.id, event_id, event_name).ok().flatten();
     let none = Advertiser::default();
     let tokens = Tokens {
         of_namespace: &situation.space.token_hashes,
         of_advertiser: &advertiser.as_deref().unwrap_or(&none).token_hashes,
         of_campaign: &campaign.token_hashes,
-        of_event: &[],
+        of_event: event.map_or(&[], |event| &event.token_hashes),
     };
     let timestamp = postback.timestamp.as_deref();
     let presented = Presented { token_hash: token_hash.as_ref(), signed, timestamp, address };

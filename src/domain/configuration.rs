@@ -1,6 +1,7 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::click_id::ClickKeys;
+use super::event::{Becomes, Event};
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
 use super::network::Network;
@@ -155,10 +156,12 @@ pub struct Campaign {
     pub token_hashes: Vec<SecretHash>,
     /// With what its postbacks may be signed.
     pub signing_keys: Vec<SigningKey>,
-    /// Site events that become the initial conversion.
-    pub site_events: Vec<String>,
     /// The advertiser's words for statuses, in small letters, besides those that all know.
     pub status_words: Vec<(String, Status)>,
+    /// Site events that become conversions, by name.
+    pub site_events: Vec<(String, Becomes)>,
+    /// What it counts after the initial conversion, archived ones too.
+    pub events: Vec<Event>,
 }
 
 impl Campaign {

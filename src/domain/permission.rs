@@ -181,7 +181,7 @@ pub fn missing_token() -> Refusal {
 /// The refusal of a wrong token, likewise.
 pub fn wrong_token() -> Refusal {
     bad_token(
-        "the token is not valid for this request: it must be one of the campaign, its advertiser or the namespace, as it was shown when it was created, and not revoked; check click_id and campaign_id as well",
+        "the token is not valid for this request: it must be one of the event that it reports, the campaign, its advertiser or the namespace, as it was shown when it was created, and not revoked; check click_id and campaign_id as well",
     )
 }
 

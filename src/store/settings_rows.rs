@@ -12,6 +12,7 @@ use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
+use crate::domain::event::{Becomes, Event, Origin, Repeat};
 use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
@@ -48,7 +49,14 @@ const CAMPAIGN: &str = concat!(
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
      required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
      (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
-      FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, ",
+      FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
+     (SELECT json_group_array(json_object('id', e.id, 'name', e.name, 'revenue_type', e.revenue_type, \
+      'revenue_fixed', e.revenue_fixed, 'revenue_percent', e.revenue_percent, 'payout_type', e.payout_type, \
+      'payout_fixed', e.payout_fixed, 'payout_percent', e.payout_percent, 'repeat', e.repeat, \
+      'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
+      (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
+       AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
@@ -185,6 +193,46 @@ rows! {
 }
 
 rows! {
+    struct EventRow {
+        id: u32,
+        name: String,
+        revenue_type: String,
+        revenue_fixed: i64,
+        revenue_percent: u32,
+        payout_type: String,
+        payout_fixed: i64,
+        payout_percent: u32,
+        repeat: String,
+        window_days: Option<u32>,
+        parameters: String,
+        state: String,
+        // Copies that an earlier version wrote have none.
+        token_hashes: Option<String>,
+    }
+}
+
+impl EventRow {
+    fn value(self) -> Option<Event> {
+        let parameters = json::pairs(&self.parameters).into_iter();
+        Some(Event {
+            id: self.id,
+            name: self.name,
+            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
+            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
+            repeat: Repeat::from_word(&self.repeat)?,
+            window_days: self.window_days,
+            parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
+            is_active: self.state == "active",
+            token_hashes: hashes(self.token_hashes.as_deref().unwrap_or("[]")),
+        })
+    }
+}
+
+fn rule(kind: &str, fixed_minor: i64, percent: u32) -> Option<Rule> {
+    Some(Rule { kind: MoneyType::from_word(kind)?, fixed_minor, percent: BasisPoints(percent) })
+}
+
+rows! {
     struct CampaignRow {
         id: u32,
         advertiser_id: u32,
@@ -214,6 +262,8 @@ rows! {
         site_events: String,
         status_words: Option<String>,
         landing_pages: String,
+        // Copies that an earlier version wrote have none.
+        events: Option<String>,
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
@@ -222,13 +272,6 @@ rows! {
 
 impl CampaignRow {
     fn value(self, namespace: &Namespace, settings: &Settings) -> Option<Campaign> {
-        let rule = |kind: &str, fixed_minor, percent| {
-            Some(Rule {
-                kind: MoneyType::from_word(kind)?,
-                fixed_minor,
-                percent: BasisPoints(percent),
-            })
-        };
         let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
         let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
         let pages = pages?.into_iter().map(|page| LandingPage {
@@ -236,9 +279,11 @@ impl CampaignRow {
             template: template::compile_leniently(&page.url),
             is_default: page.is_default != 0,
         });
+        let events: Vec<Row> = serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
+        let events: Option<Vec<Event>> =
+            events.iter().map(|event| EventRow::read(event)?.value()).collect();
         let deep_link_parameters = json::pairs(&self.deep_link_parameters).into_iter();
-        let initial =
-            json::pairs(&self.site_events).into_iter().filter(|(_, what)| what == "initial");
+        let site_events = json::pairs(&self.site_events).into_iter();
         Some(Campaign {
             id: self.id,
             advertiser_id: self.advertiser_id,
@@ -271,7 +316,10 @@ impl CampaignRow {
                 namespace,
                 self.id,
             ),
-            site_events: initial.map(|(name, _)| name).collect(),
+            site_events: site_events
+                .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
+                .collect(),
+            events: events?,
             status_words: status_words(self.status_words.as_deref()),
         })
     }

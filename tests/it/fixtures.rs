@@ -14,6 +14,8 @@ struct Fixture {
     about: String,
     #[serde(default)]
     campaign: serde_json::Map<String, Value>,
+    #[serde(default)]
+    events: Vec<Value>,
     clicks: Option<usize>,
     requests: Vec<Ask>,
 }
@@ -55,6 +57,11 @@ fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
 fn run(fixture: &Fixture) -> Result<(), String> {
     let world = World::new();
     let shop = Shop::with(&world, Value::Object(fixture.campaign.clone()));
+    for event in &fixture.events {
+        let mut event = event.clone();
+        event["campaign_id"] = 1.into();
+        shop.operator.creates("events", event);
+    }
     let clicks: Vec<String> = (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
     let fill = |text: &str| {
         clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {

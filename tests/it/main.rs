@@ -12,6 +12,7 @@
 
 mod api;
 mod api_access;
+mod api_events;
 mod api_hostile;
 mod api_links;
 mod api_past;
@@ -21,6 +22,7 @@ mod click_stores;
 mod click_visitors;
 mod collect;
 mod document;
+mod events;
 mod fixtures;
 mod hostile;
 mod judge_again;

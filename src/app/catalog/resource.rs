@@ -26,7 +26,7 @@ pub enum Kind {
     Count(i64, i64),
     /// The id of an object of another resource.
     Reference(&'static str),
-    /// The id of the advertiser or campaign that a token's level asks for.
+    /// The id of the advertiser, campaign or event that a token's level asks for.
     TokenOwner,
     /// A currency's code.
     Currency,
@@ -46,6 +46,10 @@ pub enum Kind {
     List(Item),
     /// Names and values.
     Map(Entry),
+    /// The currency of the campaign that `campaign_id` names, taken over at creation.
+    CampaignCurrency,
+    /// The name of an event, as postbacks send it.
+    EventName,
     /// A secret, of which only a hash is stored, in column `hash`. The text begins generated ones.
     Secret(&'static str),
     /// A secret that Backtrail generates, of which only what it follows from is stored, in column
@@ -55,8 +59,6 @@ pub enum Kind {
     Time,
     /// An amount with its currency. Only shown.
     Price,
-    /// An event by its number, 0 for the initial conversion. Only shown.
-    Event,
     /// JSON that is stored as text. Only shown.
     Json,
 }
@@ -87,6 +89,8 @@ pub enum Entry {
     SiteEvent,
     /// Words for statuses, and the statuses.
     StatusWord,
+    /// Canonical names of a postback's parameters, and what the advertiser has for each.
+    EventParameter,
 }
 
 /// What an absent field is on creation.

@@ -1,6 +1,7 @@
 //! The money of a conversion: what was sent, converted, and what the campaign's rules make of it.
 
 use super::Case;
+use super::events::rules;
 use crate::domain::conversion::SentMoney;
 use crate::domain::money::{Currency, Decimal, Rule};
 use crate::domain::permission::{Act, may};
@@ -18,6 +19,7 @@ pub(super) struct Money {
 
 pub(super) fn money(case: &Case<'_>, warnings: &mut Vec<Warning>) -> Result<Money, Refusal> {
     let (campaign, postback) = (case.campaign, case.postback);
+    let (revenue_rule, payout_rule) = rules(case);
     let may_send_amount = may(case.proof, Act::SendAmount, campaign);
     let may_send_money = may(case.proof, Act::SendExplicitMoney, campaign);
 
@@ -65,18 +67,20 @@ pub(super) fn money(case: &Case<'_>, warnings: &mut Vec<Warning>) -> Result<Mone
     let sent_payout = minor("payout", postback.payout.filter(|_| may_send_money), None)?;
 
     let base = commission.or(amount);
-    let is_reckoned = [(sent_revenue, campaign.revenue), (sent_payout, campaign.payout)];
+    let is_reckoned = [(sent_revenue, revenue_rule), (sent_payout, payout_rule)];
     let lacks_base = base.is_none()
         && is_reckoned.iter().any(|(sent, rule)| sent.is_none() && rule.needs_amount());
     if lacks_base {
         return Err(missing_base(postback, may_send_amount));
     }
-    let revenue = sent_revenue.unwrap_or_else(|| campaign.revenue.reckon(base, 0));
-    let payout = sent_payout.unwrap_or_else(|| campaign.payout.reckon(base, revenue));
+    let revenue = sent_revenue.unwrap_or_else(|| revenue_rule.reckon(base, 0));
+    let payout = sent_payout.unwrap_or_else(|| payout_rule.reckon(base, revenue));
+    let is_event = postback.event_id.is_some() || postback.event_name.is_some();
+    let owner = if is_event { "event" } else { "campaign" };
     let why = |sent: Option<i64>, rule: Rule| match sent {
         Some(_) => "sent explicitly, which the campaign allows".to_owned(),
         None => format!(
-            "the campaign's rule {}: {} {} and {} %",
+            "the {owner}'s rule {}: {} {} and {} %",
             rule.kind.as_str(),
             campaign.currency.format(rule.fixed_minor),
             campaign.currency.code(),
@@ -87,8 +91,8 @@ pub(super) fn money(case: &Case<'_>, warnings: &mut Vec<Warning>) -> Result<Mone
         amount,
         revenue,
         payout,
-        why_revenue: why(sent_revenue, campaign.revenue),
-        why_payout: why(sent_payout, campaign.payout),
+        why_revenue: why(sent_revenue, revenue_rule),
+        why_payout: why(sent_payout, payout_rule),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a known key means: a repeat, a contradiction, an update, or a transition.
 
+use super::events::repeated;
 use super::money::{money, sent_money};
 use super::rejection::unknown_order;
 use super::status::{is_held, map_status, refund_without_status};
@@ -28,11 +29,7 @@ pub(super) fn repeat(
         return Err(unknown_order());
     }
     if has_new_order {
-        return Err(Refusal::of(
-            Reason::RepeatedConversion,
-            "order_id",
-            "the click has its conversion already, and the campaign counts one per click; an operator can let it count per order",
-        ));
+        return Err(repeated(known));
     }
     let mut changed = None;
     if let Some(name) = contradicted(case, known) {

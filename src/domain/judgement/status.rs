@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::rejection::{unknown_conversion, unknown_order};
-use crate::domain::click_id::{ClickId, Flags};
+use crate::domain::click_id::Flags;
 use crate::domain::configuration::{Campaign, Status};
 use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
@@ -11,7 +11,7 @@ use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
 /// The status that a new conversion starts with, and why.
 pub(super) fn status(
     case: &Case<'_>,
-    id: ClickId,
+    click: Flags,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Status, String), Refusal> {
     let postback = case.postback;
@@ -22,11 +22,11 @@ pub(super) fn status(
     } else {
         (case.campaign.default_status, "the campaign's default".to_owned())
     };
-    if !id.flags.has(Flags::COUNTED) {
+    if !click.has(Flags::COUNTED) {
         let message = "the click had been stored as not counted; it converted and counts now";
         warnings.push(Warning::about(WarningCode::ClickWasUncounted, "click_id", message));
     }
-    if is_held(wanted, id.flags) {
+    if is_held(wanted, click) {
         let message = "the conversion is held: its click came from a likely bot, or was loaded as an image or frame";
         warnings.push(Warning::about(WarningCode::HeldForClick, "click_id", message));
         return Ok((Status::Hold, "the click looks like a bot's or was embedded".to_owned()));

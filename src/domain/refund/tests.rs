@@ -47,6 +47,7 @@ fn sale(amount: Option<&str>, revenue: i64, payout: i64) -> Conversion {
         explanation: vec![],
         revision: 1,
         changed_by: None,
+        event_name: None,
         refunds: None,
     }
 }

@@ -90,7 +90,9 @@ fn insert(draft: &Draft<'_>) -> Statement {
             "(SELECT COALESCE(MAX(id), 0) FROM {table} WHERE namespace = {namespace}) + 1 + new.key"
         ));
     }
-    for field in resource.fields.iter().filter(|field| field.writable != Writable::Never) {
+    let is_written =
+        |field: &&Field| field.writable != Writable::Never || field.kind == Kind::CampaignCurrency;
+    for field in resource.fields.iter().filter(is_written) {
         columns.push(field.column().to_owned());
         values.push(new_value(resource, field, &namespace));
     }
@@ -131,11 +133,16 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
     };
     match field.kind {
         Kind::Reference(target) => exists(target),
+        Kind::CampaignCurrency => format!(
+            "(SELECT r.currency FROM campaigns AS r WHERE r.namespace = {namespace} AND r.id = {})",
+            sent("campaign_id")
+        ),
         Kind::TokenOwner => format!(
-            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} ELSE 0 END",
+            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} WHEN 'event' THEN {} ELSE 0 END",
             sent("level"),
             exists("advertisers"),
-            exists("campaigns")
+            exists("campaigns"),
+            exists("events")
         ),
         // The first of its owner is the default unless it was said otherwise.
         Kind::Default(owner) => {
