@@ -410,3 +410,15 @@ fn an_event_goes_to_whom_the_initial_conversion_went() {
     assert_eq!((&reply["verdict"], &reply["affiliate_id"]), (&json!("recorded"), &json!(2)));
     assert_eq!(shop.value("SELECT ref_id FROM conversions WHERE event_id = 1"), 2);
 }
+
+#[test]
+fn a_click_that_no_key_verifies_any_more_has_events_where_it_has_a_conversion() {
+    let world = World::new();
+    let shop = open(&world);
+    converted(&shop, 2);
+    world.database().execute("UPDATE conversions SET click_id = 'of-a-retired-key'");
+    let reply = shop.reports(200, "click_id=of-a-retired-key&event_id=1");
+    assert_eq!((&reply["verdict"], &reply["affiliate_id"]), (&json!("recorded"), &json!(2)));
+    assert_eq!(verdict(&shop, "click_id=of-a-retired-key&event_id=1"), "duplicate");
+    shop.is_refused((404, "unknown_click"), "click_id=of-nobody&event_id=1");
+}
