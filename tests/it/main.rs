@@ -22,6 +22,7 @@ mod click_stores;
 mod click_visitors;
 mod collect;
 mod events;
+mod events_repeat;
 mod fixtures;
 mod hostile;
 mod judge_again;
