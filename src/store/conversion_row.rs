@@ -284,7 +284,7 @@ fn sent_money(text: &str) -> SentMoney {
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names = ["attribution", "event", "status", "revenue", "payout", "updated", "refund"];
+    let names = ["attribution", "status", "revenue", "payout", "updated", "refund"];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

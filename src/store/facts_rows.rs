@@ -9,62 +9,58 @@ use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::judgement::{Facts, Initial, InitialBy, Question};
 use crate::domain::namespace::Namespace;
 
-/// `SELECT` of every conversion that has to do with a question, each arm by its own index.
+/// `SELECT` of every conversion that has to do with a question, each arm by its own index. D1
+/// takes at most five arms.
 pub(crate) fn select(namespace: &Namespace, question: &Question) -> Statement {
     let mut sql = Sql::default();
     let space = sql.bind(namespace.as_str());
-    let key = sql.bind(question.conversion_id.clone());
-    let click = sql.bind(question.click_id.clone());
+    let mut keys = sql.bind(question.conversion_id.clone());
+    for near in question.near.iter().flat_map(|near| &near.conversion_ids) {
+        keys.push_str(", ");
+        keys.push_str(&sql.bind(near.as_str()));
+    }
+    let mut click = sql.bind(question.click_id.clone());
     let event = sql.bind(question.event_id);
     let campaign = sql.bind(question.order.as_ref().map(|(campaign_id, _)| *campaign_id));
     let order = sql.bind(question.order.as_ref().map(|(_, order_id)| order_id.clone()));
     let all = sql.bind(question.is_all_of_click);
-    let mut arms = vec![
-        format!("conversions WHERE namespace = {space} AND conversion_id = {key}"),
-        format!(
-            "conversions INDEXED BY conversions_click \
-             WHERE namespace = {space} AND click_id = {click} AND (event_id = {event} OR {all})"
-        ),
-        format!(
-            "conversions WHERE namespace = {space} AND campaign_id = {campaign} \
-             AND event_id = {event} AND order_id = {order}"
-        ),
-    ];
-    if let Some(near) = &question.near {
-        let [before, after] = near.conversion_ids.each_ref().map(|id| sql.bind(id.as_str()));
-        let (from, to) = (sql.bind(near.between.0.ms()), sql.bind(near.between.1.ms()));
-        arms.push(format!(
-            "conversions WHERE namespace = {space} AND conversion_id IN ({before}, {after}) \
-             AND received_at BETWEEN {from} AND {to}"
-        ));
-    }
-    match &question.initial {
-        None => {}
+    let initial = match &question.initial {
+        None => None,
         // A click may have many orders; the newest that stands is followed.
         Some(InitialBy::Click(click_id)) => {
             let click = sql.bind(click_id.as_str());
-            arms.push(format!(
+            Some(format!(
                 "conversions WHERE namespace = {space} AND conversion_id = (\
                  SELECT conversion_id FROM conversions INDEXED BY conversions_click \
                  WHERE namespace = {space} AND click_id = {click} AND event_id = 0 \
                  ORDER BY {STANDS} DESC, received_at DESC LIMIT 1)"
-            ));
+            ))
         }
-        // With it what its click has of this event, whose key is not known yet.
+        // What its click has of this event is asked as well: no click was named.
         Some(InitialBy::Order(campaign_id, order_id)) => {
             let (campaign, order) = (sql.bind(*campaign_id), sql.bind(order_id.as_str()));
             let parent = format!(
                 "conversions INDEXED BY conversions_order WHERE namespace = {space} \
                  AND campaign_id = {campaign} AND event_id = 0 AND order_id = {order}"
             );
-            arms.push(parent.clone());
-            arms.push(format!(
-                "conversions INDEXED BY conversions_click WHERE namespace = {space} \
-                 AND click_id = (SELECT click_id FROM {parent}) AND event_id = {event}"
-            ));
+            click = format!("COALESCE({click}, (SELECT click_id FROM {parent}))");
+            Some(parent)
         }
-    }
-    let arms: Vec<String> = arms.iter().map(|arm| format!("SELECT {COLUMNS} FROM {arm}")).collect();
+    };
+    let arms = [
+        Some(format!("conversions WHERE namespace = {space} AND conversion_id IN ({keys})")),
+        Some(format!(
+            "conversions INDEXED BY conversions_click \
+             WHERE namespace = {space} AND click_id = {click} AND (event_id = {event} OR {all})"
+        )),
+        Some(format!(
+            "conversions WHERE namespace = {space} AND campaign_id = {campaign} \
+             AND event_id = {event} AND order_id = {order}"
+        )),
+        initial,
+    ];
+    let arms: Vec<String> =
+        arms.iter().flatten().map(|arm| format!("SELECT {COLUMNS} FROM {arm}")).collect();
     sql.statement(arms.join(" UNION ALL "))
 }
 
@@ -80,7 +76,10 @@ pub(crate) fn read(question: &Question, rows: Option<&Vec<Row>>) -> Result<Facts
     let click_id = question.click_id.as_ref().or_else(|| initial.flatten()?.click_id.as_ref());
     for row in &rows {
         let has_event = row.event_id == question.event_id;
-        let is_near = question.near.as_ref().is_some_and(|near| near.names(&row.conversion_id));
+        let is_near = question
+            .near
+            .as_ref()
+            .is_some_and(|near| near.holds(&row.conversion_id, row.received_at));
         let is_same = Some(&row.conversion_id) == question.conversion_id.as_ref();
         if is_same || is_near && facts.by_key.is_none() {
             facts.by_key = Some(row.clone());

@@ -23,6 +23,7 @@ mod click_visitors;
 mod collect;
 mod document;
 mod events;
+mod events_repeat;
 mod fixtures;
 mod hostile;
 mod judge_again;

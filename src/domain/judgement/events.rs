@@ -53,9 +53,11 @@ pub struct Near {
 }
 
 impl Near {
-    /// Whether this is one of the keys before or after.
-    pub fn names(&self, conversion_id: &str) -> bool {
-        self.conversion_ids.iter().any(|id| id == conversion_id)
+    /// Whether a conversion of this key and arrival is near.
+    pub fn holds(&self, conversion_id: &str, at: Timestamp) -> bool {
+        let (earliest, latest) = self.between;
+        (earliest..=latest).contains(&at)
+            && self.conversion_ids.iter().any(|id| id == conversion_id)
     }
 }
 
