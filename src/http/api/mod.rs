@@ -4,7 +4,9 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod explain;
 mod input;
+mod judge_again;
 mod objects;
 mod paging;
 mod past;
@@ -19,16 +21,28 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::explain::Archive;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
+use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}
+pub trait Stores:
+    Catalog + Doorkeeper + ConfigurationCopies + History + Explanations + judge::Ports
+{
+}
+impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + Explanations + judge::Ports> Stores
+    for S
+{
+}
+
+/// What explaining and judging again need of them.
+pub trait Explanations: Archive + Refused + Budget {}
+impl<S: Archive + Refused + Budget> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -48,6 +62,8 @@ enum Target<'a> {
     Past(&'static Resource),
     PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
+    Judgements,
+    Explanation,
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -122,6 +138,8 @@ async fn answer(
         (Target::Past(resource), _) => past::list(&call, resource).await,
         (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
+        (Target::Judgements, _) => judge_again::respond(&call).await,
+        (Target::Explanation, _) => explain::show(&call).await,
     }
 }
 
@@ -131,6 +149,8 @@ fn target(path: &str) -> Option<Target<'_>> {
     let past = |name: &str| history::ALL.into_iter().find(|r| r.name == name);
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
+        ("explain", None, ..) => Some(Target::Explanation),
+        ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
         (name, Some(key), None, _) => managed(name)
@@ -150,8 +170,8 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) => &[GET],
-        Target::Judgement(_) => &[POST],
+        Target::Past(_) | Target::PastOne(..) | Target::Explanation => &[GET],
+        Target::Judgement(_) | Target::Judgements => &[POST],
     }
 }
 
