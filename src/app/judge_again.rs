@@ -114,7 +114,8 @@ pub async fn step(
     let bounded = Bounded(ports);
     let start = || Cursor {
         after: first_request_of(filter.from.unwrap_or(Timestamp::from_ms(0))),
-        to: filter.to.unwrap_or(moment.now),
+        // What arrived at this moment was there.
+        to: filter.to.unwrap_or(moment.now.plus_ms(1)),
     };
     let Cursor { after, to } = cursor.unwrap_or_else(start);
     let before = first_request_of(to);
