@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::support::database::Break;
+use crate::support::world::json_of;
 use crate::support::{Shop, World};
 
 /// Everything that an installation keeps: the rows of every table, and the copies.
@@ -94,4 +96,40 @@ fn a_dry_run_of_an_expired_click_or_an_archived_campaign_writes_nothing_either()
     world.waits_ms(31 * 86_400_000);
     shop.is_refused((410, "expired_click"), &format!("click_id={id}"));
     assert_eq!(tries(&shop, 410, &format!("click_id={id}"))["reason"], "expired_click");
+}
+
+#[test]
+fn whoever_may_have_no_dry_run_gets_nothing_written_and_no_recording_either() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "authentication": "none" }));
+    let id = shop.clicks(1);
+    shop.edge.settles();
+    let before = everything(&shop);
+    let body = json_of(&shop.asks(&format!("click_id={id}&dry_run=1")), 401);
+    assert_eq!(
+        (&body["verdict"], &body["reason"], &body["parameter"]),
+        (&json!("rejected"), &json!("bad_token"), &json!("dry_run"))
+    );
+    shop.edge.settles();
+    assert_eq!(everything(&shop), before);
+    // A stranger is counted as always, or dry_run=1 would hide him.
+    let closed = Shop::named(&world, "closed", json!({}));
+    json_of(&closed.asks("campaign_id=1&dry_run=1"), 401);
+    closed.edge.settles();
+    assert_eq!(shop.value("SELECT SUM(requests) FROM refusals"), 1);
+}
+
+#[test]
+fn a_dry_run_is_answered_while_the_ledger_is_down_as_far_as_a_copy_knows() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let (known, new) = (shop.clicks(1), shop.clicks(1));
+    shop.reports(200, &format!("click_id={known}"));
+    shop.edge.settles();
+    let before = everything(&shop);
+    world.database().breaks(Break::BeforeCommit, usize::MAX);
+    let body = shop.reports(200, &format!("click_id={known}&dry_run=1"));
+    assert_eq!((&body["verdict"], &body["dry_run"]), (&json!("duplicate"), &json!(true)));
+    shop.is_refused((503, "storage_unavailable"), &format!("click_id={new}&dry_run=1"));
+    assert_eq!(everything(&shop), before);
 }
