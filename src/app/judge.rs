@@ -3,15 +3,15 @@
 
 mod decide;
 mod outcome;
+mod refused;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
 
 use decide::decide;
+use refused::refused_request;
 
-use crate::app::memory::{Lookup, Memory};
-use crate::app::ports::{
-    AnswerCopies, Commit, Configuration, InboxEntry, Ledger, RefusedRequest, Unavailable,
-};
+use crate::app::memory::Memory;
+use crate::app::ports::{AnswerCopies, Commit, Configuration, InboxEntry, Ledger, Unavailable};
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::configuration::Campaign;
@@ -116,31 +116,6 @@ async fn authenticated(
     // Only now it is known which campaign's signature and addresses are wanted.
     let proof = prove(ports, memory, &situation, report, now).await?;
     Ok((situation, proof))
-}
-
-/// What is kept of a request that failed before authentication: no secrets, at most 2,000 bytes.
-/// Names that a stranger made up are not kept apart, or they would fill the tables.
-fn refused_request(
-    memory: &Memory,
-    report: &Report<'_>,
-    moment: &Moment<'_>,
-    refusal: &Refusal,
-) -> RefusedRequest {
-    let (name, now) = (&report.namespace, moment.now);
-    let exists = |id: &u32| matches!(memory.campaign(name, *id, now), Lookup::Known(_));
-    let is_named = matches!(memory.namespace(name, now), Lookup::Known(_));
-    let pairs = report.postback.stored.iter().map(|(name, value)| format!("{name}={value}"));
-    let mut parameters = pairs.collect::<Vec<_>>().join("&");
-    parameters.truncate(parameters.floor_char_boundary(2_000));
-    RefusedRequest {
-        namespace: is_named.then(|| name.clone()),
-        campaign_id: report.postback.campaign_id.filter(exists),
-        received_at: moment.now,
-        reason: refusal.reason,
-        detail: refusal.detail.clone(),
-        parameters,
-        slot: (moment.random)().first().map_or(0, |byte| byte % 100),
-    }
 }
 
 /// Judges a refused inbox row again: from behind authentication, with its stored result and its

@@ -4,7 +4,9 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod explain;
 mod input;
+mod judge_again;
 mod objects;
 mod paging;
 mod past;
@@ -21,8 +23,10 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::explain::Archive;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
+use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
@@ -31,13 +35,18 @@ use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
 pub trait Stores:
-    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + judge::Ports
+    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports
 {
 }
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + judge::Ports> Stores
-    for S
+impl<
+    S: Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports,
+> Stores for S
 {
 }
+
+/// What explaining and judging again need of them.
+pub trait Explanations: Archive + Refused + Budget {}
+impl<S: Archive + Refused + Budget> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -61,6 +70,8 @@ enum Target<'a> {
     Conversion(&'a str),
     Changes(&'a str),
     PostbackUrls(&'a str),
+    Judgements,
+    Explanation,
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -140,6 +151,8 @@ async fn answer(
         (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
         (Target::Conversion(id), _) => statuses::change(&call, id).await,
         (Target::Changes(id), _) => statuses::trail(&call, id).await,
+        (Target::Judgements, _) => judge_again::respond(&call).await,
+        (Target::Explanation, _) => explain::show(&call).await,
     }
 }
 
@@ -149,6 +162,8 @@ fn target(path: &str) -> Option<Target<'_>> {
     let past = |name: &str| history::ALL.into_iter().find(|r| r.name == name);
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
+        ("explain", None, ..) => Some(Target::Explanation),
+        ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
@@ -172,10 +187,12 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) | Target::PostbackUrls(_) | Target::Changes(_) => {
-            &[GET]
-        }
-        Target::Judgement(_) | Target::Statuses => &[POST],
+        Target::Past(_)
+        | Target::PastOne(..)
+        | Target::PostbackUrls(_)
+        | Target::Changes(_)
+        | Target::Explanation => &[GET],
+        Target::Judgement(_) | Target::Judgements | Target::Statuses => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
     }
 }

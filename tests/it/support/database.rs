@@ -21,6 +21,8 @@ pub enum Break {
     BeforeCommit,
     /// Everything is written, but the answer is lost.
     AfterCommit,
+    /// Everything is written, but no answer ever comes: whoever waits for it is cancelled.
+    Silent,
 }
 
 /// An empty ledger in memory.
@@ -115,6 +117,16 @@ impl SqliteDatabase {
         self.connection.borrow().execute_batch(sql).unwrap();
     }
 
+    fn commits(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, DatabaseFault> {
+        let mut connection = self.connection.borrow_mut();
+        let transaction = connection.transaction().unwrap();
+        let rows: Result<Vec<_>, _> = statements.iter().map(|s| run(&transaction, s)).collect();
+        let rows = rows.map_err(fault)?;
+        // Foreign keys are checked at the end of each statement, so a commit cannot fail.
+        transaction.commit().unwrap();
+        Ok(rows)
+    }
+
     fn takes_failure(&self) -> Option<Break> {
         let (how, well, times) = self.broken.get()?;
         if well > 0 {
@@ -145,12 +157,10 @@ impl Database for SqliteDatabase {
         if texts.filter_map(length).any(|length| length > MAX_TEXT) {
             return Err(DatabaseFault::Unavailable("string or blob too big".into()));
         }
-        let mut connection = self.connection.borrow_mut();
-        let transaction = connection.transaction().unwrap();
-        let rows: Result<Vec<_>, _> = statements.iter().map(|s| run(&transaction, s)).collect();
-        let rows = rows.map_err(fault)?;
-        // Foreign keys are checked at the end of each statement, so a commit cannot fail.
-        transaction.commit().unwrap();
+        let rows = self.commits(&statements)?;
+        if failure == Some(Break::Silent) {
+            std::future::pending::<()>().await;
+        }
         match failure {
             Some(_) => Err(DatabaseFault::Unavailable("broken after the commit".into())),
             None => Ok(rows),
