@@ -196,6 +196,7 @@ impl Trial<'_> {
             proof: self.proof,
             arrived_at: self.arrived_at,
             campaign,
+            rates: &self.situation.space.rates,
             click: self.situation.click(self.postback),
             postback: self.postback,
             warnings: self.warnings,

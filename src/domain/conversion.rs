@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::click_id::{Country, Flags};
 use super::configuration::Status;
-use super::money::Currency;
+use super::money::{Currency, Decimal};
 use super::permission::Proof;
 use super::time::Timestamp;
 use super::verdict::{Warning, words};
@@ -146,6 +146,8 @@ pub struct Conversion {
     pub revision: u32,
     /// The request that changed it last; `None` while it is as recorded.
     pub changed_by: Option<String>,
+    /// What `amount` and `commission` were multiplied by to be in the campaign's currency.
+    pub exchange_rate: Option<Decimal>,
 }
 
 #[cfg(test)]

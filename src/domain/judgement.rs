@@ -8,12 +8,13 @@ mod status;
 use super::click_id::{ClickId, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{Conversion, INITIAL, Key, Source};
-use super::money::MoneyType;
+use super::exchange::Rate;
+use super::payout::Traits;
 use super::permission::{Act, Proof, may};
 use super::postback::Postback;
 use super::time::Timestamp;
 use super::verdict::{Reason, Refusal, Warning};
-use money::{money, sent_money};
+use money::{Basis, money, payout_rule, sent_money};
 use repeat::repeat;
 use status::{status, status_reason};
 
@@ -58,6 +59,8 @@ pub struct Case<'a> {
     pub arrived_at: Timestamp,
     /// The campaign that it was authenticated for.
     pub campaign: &'a Campaign,
+    /// The namespace's rates of exchange.
+    pub rates: &'a [Rate],
     /// Its click.
     pub click: Click<'a>,
     /// Its parameters.
@@ -140,8 +143,16 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     window(case, id)?;
     intake(case)?;
     let mut warnings = case.warnings.to_vec();
-    let (status, why) = status(case, id, &mut warnings)?;
-    let money = money(case, &mut warnings)?;
+    let basis = basis(case, id, link, event_id);
+    let rule = payout_rule(case.campaign, &basis.traits);
+    let default = rule.default_status(case.campaign);
+    let (status, why) = status(case, id, default, &mut warnings)?;
+    let money = money(case, &basis, &rule, &mut warnings)?;
+    let mut explanation = vec![
+        ("attribution", format!("the click_id verifies and names link {}", link.id)),
+        ("status", why),
+    ];
+    explanation.extend(money.because);
     Ok(Judgement::Create(Box::new(Conversion {
         conversion_id,
         request_id: case.request_id.to_owned(),
@@ -163,7 +174,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         revenue: money.revenue,
         payout: money.payout,
         is_test: id.flags.has(Flags::TEST),
-        is_lead: case.campaign.payout.kind == MoneyType::Cpl,
+        is_lead: money.is_lead,
         click_flags: id.flags,
         country: id.country,
         sent_money: sent_money(case, Some(case.campaign.currency)),
@@ -174,14 +185,10 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         kept: case.postback.kept.clone(),
         goal: case.postback.goal.clone(),
         comment: case.postback.comment.clone(),
-        explanation: vec![
-            ("attribution", format!("the click_id verifies and names link {}", link.id)),
-            ("status", why),
-            ("revenue", money.why_revenue),
-            ("payout", money.why_payout),
-        ],
+        explanation,
         revision: 1,
         changed_by: None,
+        exchange_rate: money.exchange_rate,
     })))
 }
 
@@ -294,6 +301,20 @@ fn attribute<'a>(case: &Case<'a>) -> Result<(&'a str, ClickId, Link), Refusal> {
         Click::Unverified(text) => Err(unknown_click(text)),
         Click::Absent => Err(no_attribution()),
     }
+}
+
+/// What the money of a new conversion depends on besides what is sent.
+fn basis<'a>(case: &Case<'a>, id: ClickId, link: Link, event_id: u32) -> Basis<'a> {
+    let traits = Traits {
+        affiliate_id: link.affiliate_id,
+        // Nothing attributes by a coupon or a customer yet; a coupon that was merely sent is none.
+        coupon: None,
+        is_lifetime: false,
+        event_id,
+        goal: case.postback.goal.as_deref(),
+        country: id.country,
+    };
+    Basis { traits, occurred_at: occurred_at(case), earlier_rate: None }
 }
 
 /// The refusal of an id that nothing verifies.

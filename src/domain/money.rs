@@ -193,14 +193,15 @@ impl Rule {
     }
 
     /// The money of one conversion. `base` is commission, else amount, in minor units; `revenue`
-    /// is what a percentage of `revshare` is taken of.
-    pub fn reckon(&self, base: Option<i64>, revenue: i64) -> i64 {
+    /// is what a percentage of `revshare` is taken of. `None` beyond [`MAX_MINOR`].
+    pub fn reckon(&self, base: Option<i64>, revenue: i64) -> Option<i64> {
         let share_of = match self.kind {
             MoneyType::Revshare => revenue,
             MoneyType::Cpl => 0,
             MoneyType::Cpa | MoneyType::Fixed | MoneyType::Cps => base.unwrap_or(0),
         };
-        self.fixed_minor.saturating_add(self.percent.of(share_of)).min(MAX_MINOR)
+        let sum = self.fixed_minor.checked_add(self.percent.of(share_of))?;
+        Some(sum).filter(|sum| *sum <= MAX_MINOR)
     }
 }
 
@@ -280,10 +281,10 @@ mod tests {
     #[test]
     fn each_type_takes_its_percentage_of_its_own_base() {
         let rule = |kind| Rule { kind, fixed_minor: 100, percent: BasisPoints(1_000) };
-        assert_eq!(rule(MoneyType::Cps).reckon(Some(2_005), 9_999), 301);
-        assert_eq!(rule(MoneyType::Revshare).reckon(Some(2_000), 500), 150);
-        assert_eq!(rule(MoneyType::Cpl).reckon(Some(2_000), 500), 100);
-        assert_eq!(rule(MoneyType::Fixed).reckon(None, 0), 100);
+        assert_eq!(rule(MoneyType::Cps).reckon(Some(2_005), 9_999), Some(301));
+        assert_eq!(rule(MoneyType::Revshare).reckon(Some(2_000), 500), Some(150));
+        assert_eq!(rule(MoneyType::Cpl).reckon(Some(2_000), 500), Some(100));
+        assert_eq!(rule(MoneyType::Fixed).reckon(None, 0), Some(100));
         assert!(rule(MoneyType::Cps).needs_amount() && !rule(MoneyType::Cpl).needs_amount());
     }
 

@@ -51,7 +51,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         let row = ConversionRow::of(conversion);
         let update = Statement::new(
             "UPDATE conversions SET amount = ?3, revenue = ?4, payout = ?5, status = ?6, status_reason = ?7, \
-             sent_money = ?8, explanation = ?9, revision = ?10, changed_by = ?11 \
+             sent_money = ?8, explanation = ?9, revision = ?10, changed_by = ?11, \
+             exchange_rate = ?12 \
              WHERE namespace = ?1 AND conversion_id = ?2 AND revision = ?10 - 1",
             vec![
                 namespace.as_str().into(),
@@ -65,6 +66,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
                 row.explanation.into(),
                 conversion.revision.into(),
                 conversion.changed_by.clone().into(),
+                row.exchange_rate.into(),
             ],
         );
         let statements =

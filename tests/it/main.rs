@@ -23,6 +23,7 @@ mod collect;
 mod fixtures;
 mod hostile;
 mod judge_again;
+mod payouts;
 mod postback;
 mod postback_access;
 mod postback_forms;

@@ -244,19 +244,24 @@ pub async fn remove(
     Ok(())
 }
 
-/// The campaign of a landing page, which decides what addresses it may have.
+/// The campaign of a landing page, which decides what addresses it may have, or of a payout rule,
+/// which is in its currency.
 async fn campaign(
     stores: &impl Catalog,
     place: Place<'_>,
     id: Option<u64>,
 ) -> Result<Option<Record>, Unavailable> {
     match id {
-        Some(id) if place.resource.name == resources::LANDING_PAGES.name => {
+        Some(id) if is_read_by_campaign(place.resource) => {
             let campaigns = Place { resource: &resources::CAMPAIGNS, ..place };
             stores.find(campaigns, &id.into()).await
         }
         _ => Ok(None),
     }
+}
+
+fn is_read_by_campaign(resource: &Resource) -> bool {
+    [resources::LANDING_PAGES.name, resources::PAYOUTS.name].contains(&resource.name)
 }
 
 fn number(record: &Record, field: &str) -> Option<u64> {

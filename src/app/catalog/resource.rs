@@ -26,14 +26,20 @@ pub enum Kind {
     Count(i64, i64),
     /// The id of an object of another resource.
     Reference(&'static str),
+    /// The id of an object of another resource, or null for all of them (stored as 0).
+    Limit(&'static str),
     /// The id of the advertiser or campaign that a token's level asks for.
     TokenOwner,
     /// A currency's code.
     Currency,
+    /// The currency of the campaign that `campaign_id` names. Only shown.
+    CampaignCurrency,
     /// An amount in the campaign's currency.
     Money,
     /// A percentage.
     Percent,
+    /// A rate of exchange.
+    Rate,
     /// IANA's name of a time zone.
     TimeZone,
     /// A landing page's address with macros.
@@ -73,6 +79,8 @@ pub enum Item {
     PostbackParameter,
     /// A scope of a key.
     Scope,
+    /// A country of ISO 3166.
+    Country,
 }
 
 /// What the values of a map are.
@@ -167,6 +175,21 @@ impl Field {
     }
 }
 
+/// A bound on how many objects an owner has at once, because a copy of the configuration holds all
+/// of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The column of the owner within the namespace; without one the namespace is it.
+    pub owner: Option<&'static str>,
+    /// A column that is never null. The store leaves it null, and thereby refuses the write, where
+    /// the owner has so many already.
+    pub column: &'static str,
+    /// Whether only active ones count; then `column` is the state.
+    pub is_of_active: bool,
+    /// The most objects.
+    pub most: u32,
+}
+
 /// What `DELETE` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -195,6 +218,8 @@ pub struct Resource {
     pub removal: Removal,
     /// How many can be created by one request.
     pub most_at_once: usize,
+    /// How many an owner may have, where that is bounded.
+    pub bound: Option<Bound>,
 }
 
 impl Resource {
@@ -212,6 +237,7 @@ impl Resource {
             fields,
             removal: Removal::Refused,
             most_at_once: 1,
+            bound: None,
         }
     }
 

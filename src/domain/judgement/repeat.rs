@@ -1,6 +1,6 @@
 //! What a known key means: a repeat, a contradiction, or an update.
 
-use super::money::{money, sent_money};
+use super::money::{Basis, money, payout_rule, sent_money};
 use super::status::{is_held, map_status};
 use super::{Case, Judgement};
 use crate::domain::configuration::Status;
@@ -79,14 +79,15 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
         return Err(Refusal::of(Reason::Conflict, name, detail));
     }
     let postback = completed(case.postback, known);
-    let money = money(&Case { postback: &postback, ..*case }, &mut Vec::new())?;
+    let basis = Basis::of_known(known, &postback);
+    let rule = payout_rule(case.campaign, &basis.traits);
+    let money = money(&Case { postback: &postback, ..*case }, &basis, &rule, &mut Vec::new())?;
     let mut explanation = known.explanation.clone();
     explanation.push((
         "updated",
         format!("a later postback sent another {name}; the campaign lets it update"),
     ));
-    explanation.push(("revenue", money.why_revenue));
-    explanation.push(("payout", money.why_payout));
+    explanation.extend(money.because);
     let mut sent = sent_money(case, None);
     let kept = known.sent_money.iter().filter(|(n, _)| !sent.iter().any(|(s, _)| s == n));
     let kept: SentMoney = kept.cloned().collect();
@@ -99,6 +100,7 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
         explanation,
         revision: known.revision + 1,
         changed_by: Some(case.request_id.to_owned()),
+        exchange_rate: money.exchange_rate,
         ..known.clone()
     })))
 }

@@ -7,10 +7,12 @@ use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
 use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
 
-/// The status that a new conversion starts with, and why.
+/// The status that a new conversion starts with, and why. `default` is what it is if nothing says
+/// otherwise.
 pub(super) fn status(
     case: &Case<'_>,
     id: ClickId,
+    default: (Status, String),
     warnings: &mut Vec<Warning>,
 ) -> Result<(Status, String), Refusal> {
     let postback = case.postback;
@@ -19,7 +21,7 @@ pub(super) fn status(
     } else if let Some(word) = postback.status.as_deref() {
         (map_status(word)?, format!("status={word} was sent"))
     } else {
-        (case.campaign.default_status, "the campaign's default".to_owned())
+        default
     };
     if wanted == Status::Refunded {
         return Err(Refusal::of(

@@ -50,8 +50,8 @@ fn shown(field: &Field, record: &Record) -> Value {
             None | Some(0) => Value::Null,
             Some(id) => json!({ "id": id, "name": null }),
         },
-        // A token of the namespace itself belongs to no object.
-        Kind::TokenOwner if stored.as_i64() == Some(0) => Value::Null,
+        // A token of the namespace itself belongs to no object, and a limit of 0 is none.
+        Kind::TokenOwner | Kind::Limit(_) if stored.as_i64() == Some(0) => Value::Null,
         _ => stored,
     }
 }

@@ -20,6 +20,8 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
             vec![campaign_exists(record, facts), default_is_active(record, &Record::new())]
         }
         "tokens" => vec![level_names_its_owner(record)],
+        "payouts" => vec![campaign_exists(record, facts)],
+        "rates" => vec![currencies_differ(record)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -54,10 +56,19 @@ pub(super) fn of_scopes(
     Some(problem::field("scopes", ("missing_scope", message)))
 }
 
-/// A landing page belongs to a campaign of this namespace.
+/// A landing page or payout rule belongs to a campaign of this namespace.
 fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
     record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
     Some(problem::dangling("campaign_id".to_owned()))
+}
+
+/// A currency is worth one of itself.
+fn currencies_differ(record: &Record) -> Option<FieldFault> {
+    let code = |field: &str| record.get(field).and_then(Value::as_str);
+    (code("from_currency")? == code("to_currency")?).then(|| {
+        let message = "Send another currency than from_currency.".to_owned();
+        problem::field("to_currency", ("invalid", message))
+    })
 }
 
 /// A default is moved, not taken away: `affiliate_id` and clicks without `lp` always lead somewhere.

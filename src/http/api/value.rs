@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::click_id::Country;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
 use crate::domain::template::{self, Macro};
+use crate::domain::time::Timestamp;
 use crate::domain::{parameters, web_address};
 
 /// What is wrong with a value: a code, and a sentence that says what to send instead.
@@ -63,7 +65,7 @@ pub(super) fn read(
                 .map(Value::from)
                 .ok_or_else(|| invalid(&format!("Send a whole number from {min} to {max}.")))
         }
-        Kind::Reference(_) | Kind::TokenOwner => {
+        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => {
             let id = sent.as_u64().filter(|id| (1..=MAX_ID).contains(id));
             id.map(Value::from).ok_or_else(|| invalid("Send an id, a number from 1."))
         }
@@ -80,6 +82,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Money => "Send the amount as a string, such as \"5.00\".",
         Kind::Percent => "Send the percentage as a string, such as \"12.5\".",
+        Kind::Rate => "Send the rate as a string, such as \"1.0842\".",
         _ => "Send a string.",
     }
 }
@@ -101,6 +104,16 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
                 invalid("Send a percentage from \"0\" to \"100\" with at most two decimals.")
             })
         }
+        Kind::Rate => match Decimal::parse_rate(text) {
+            Some(rate) => Ok(rate.normalised().into()),
+            None => {
+                Err(invalid("Send a number above 0 with at most 10 decimals, such as \"1.0842\"."))
+            }
+        },
+        Kind::Time => match Timestamp::parse(text) {
+            Some(time) => Ok(time.ms().into()),
+            None => Err(invalid("Send a time of RFC 3339, such as \"2026-11-21T00:00:00Z\".")),
+        },
         Kind::TimeZone if is_time_zone(text) => Ok(text.into()),
         Kind::TimeZone => {
             Err(invalid("Send the IANA name of a time zone, such as \"Europe/Paris\"."))
@@ -167,7 +180,9 @@ fn money(text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fa
     };
     // On creation the currency is a field of the same body; if it is at fault, that is told there.
     let current = reading.facts.current.as_ref();
-    let code = before.get("currency").or_else(|| current?.get("currency"));
+    let campaign = reading.facts.campaign.as_ref();
+    let sent = before.get("currency").or_else(|| current?.get("currency"));
+    let code = sent.or_else(|| campaign?.get("currency"));
     let Some(currency) = code.and_then(Value::as_str).and_then(Currency::parse) else {
         return Ok(Value::Null);
     };
@@ -251,6 +266,10 @@ fn list(item: Item, sent: &Value, reading: &Reading<'_>) -> Result<Value, Fault>
 fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> {
     let lower = text.to_ascii_lowercase();
     let (is_valid, wanted) = match item {
+        Item::Country => match Country::parse(&text.to_ascii_uppercase()) {
+            Some(country) => return Ok(country.as_str().to_owned()),
+            None => (false, "a country's two letters of ISO 3166, such as DE"),
+        },
         Item::Network => {
             (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
         }
