@@ -144,7 +144,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     intake(case)?;
     let mut warnings = case.warnings.to_vec();
     let basis = basis(case, id, link, event_id);
-    let rule = payout_rule(case.campaign, &basis.traits);
+    let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
     let (status, why) = status(case, id, default, &mut warnings)?;
     let money = money(case, &basis, &rule, &mut warnings)?;

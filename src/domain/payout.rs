@@ -114,7 +114,7 @@ impl fmt::Display for PayoutRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.id, self.limits.event_id) {
             (OWN, None) => f.write_str("the campaign's own rule"),
-            (OWN, Some(event_id)) => write!(f, "the own rule of event {event_id}"),
+            (OWN, Some(event_id)) => write!(f, "event {event_id}'s own rule"),
             (id, _) => write!(f, "payout rule {id} ({})", self.limits),
         }
     }

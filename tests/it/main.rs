@@ -31,6 +31,7 @@ mod postback_kept;
 mod postback_money;
 mod postback_repeat;
 mod postback_rush;
+mod rates;
 mod schema;
 mod simulation;
 mod strangers;

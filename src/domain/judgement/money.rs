@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::domain::configuration::{Campaign, Status};
-use crate::domain::conversion::{Conversion, SentMoney};
+use crate::domain::conversion::{Conversion, INITIAL, SentMoney};
 use crate::domain::exchange::rate_at;
 use crate::domain::money::{Currency, Decimal, MoneyType, Rule};
 use crate::domain::payout::{Limits, OWN, PayoutRule, Terms, Traits, choose};
@@ -70,17 +70,28 @@ impl Chosen {
     }
 }
 
-/// The payout of last resort.
-fn own_payout(campaign: &Campaign) -> PayoutRule {
-    let terms = Terms { rule: campaign.payout, max_minor: None, default_status: None };
-    PayoutRule { id: OWN, limits: Limits::default(), terms }
+/// What is earned and paid where no payout rule says otherwise.
+fn own_rules(case: &Case<'_>) -> (Rule, Rule) {
+    (case.campaign.revenue, case.campaign.payout)
 }
 
-/// Chooses what a case is paid by.
-pub(super) fn payout_rule(campaign: &Campaign, traits: &Traits<'_>) -> Chosen {
-    let own = own_payout(campaign);
-    match choose(campaign.payouts.iter().chain([&own]), traits) {
-        Some(choice) if !campaign.payouts.is_empty() => {
+/// Whose own rules these are.
+fn owner(event_id: u32) -> &'static str {
+    if event_id == INITIAL { "campaign" } else { "event" }
+}
+
+/// Chooses what a case is paid by. What a campaign pays by itself is a rule without limits, what an
+/// event pays by itself one that is limited to the event; both come after others of their kind.
+pub(super) fn payout_rule(case: &Case<'_>, traits: &Traits<'_>) -> Chosen {
+    let event_id = Some(traits.event_id).filter(|id| *id != INITIAL);
+    let own = PayoutRule {
+        id: OWN,
+        limits: Limits { event_id, ..Limits::default() },
+        terms: Terms { rule: own_rules(case).1, max_minor: None, default_status: None },
+    };
+    let rules = &case.campaign.payouts;
+    match choose(rules.iter().chain([&own]), traits) {
+        Some(choice) if !rules.is_empty() => {
             Chosen { terms: choice.rule.terms, what: choice.rule.to_string(), why: choice.why() }
         }
         _ => Chosen { terms: own.terms, what: own.to_string(), why: String::new() },
@@ -122,7 +133,9 @@ pub(super) fn money(
 
     let base = commission.or(amount);
     let base_name = if commission.is_some() { "commission" } else { "amount" };
-    let is_reckoned = [(sent_revenue, campaign.revenue), (sent_payout, chosen.terms.rule)];
+    let owner = owner(basis.traits.event_id);
+    let revenue_rule = own_rules(case).0;
+    let is_reckoned = [(sent_revenue, revenue_rule), (sent_payout, chosen.terms.rule)];
     let lacks_base = base.is_none()
         && is_reckoned.iter().any(|(sent, rule)| sent.is_none() && rule.needs_amount());
     if lacks_base {
@@ -130,15 +143,15 @@ pub(super) fn money(
     }
     let revenue = match sent_revenue {
         Some(sent) => sent,
-        None => campaign.revenue.reckon(base, 0).ok_or_else(|| too_large(base_name))?,
+        None => revenue_rule.reckon(base, 0).ok_or_else(|| too_large(base_name))?,
     };
     let (payout, why_payout) = match sent_payout {
         Some(sent) => (sent, SENT.to_owned()),
-        None => pay(campaign, chosen, base, revenue).ok_or_else(|| too_large(base_name))?,
+        None => pay(campaign, chosen, owner, base, revenue).ok_or_else(|| too_large(base_name))?,
     };
     let why_revenue = match sent_revenue {
         Some(_) => SENT.to_owned(),
-        None => format!("the campaign's rule {}", in_words(campaign, campaign.revenue)),
+        None => format!("the {owner}'s rule {}", in_words(campaign, revenue_rule)),
     };
     let exchange = exchange.filter(|_| base.is_some());
     let mut because = vec![("revenue", why_revenue), ("payout", why_payout)];
@@ -154,6 +167,7 @@ const SENT: &str = "sent explicitly, which the campaign allows";
 fn pay(
     campaign: &Campaign,
     chosen: &Chosen,
+    owner: &str,
     base: Option<i64>,
     revenue: i64,
 ) -> Option<(i64, String)> {
@@ -168,7 +182,7 @@ fn pay(
     };
     // Where a campaign has no payout rules there is nothing to say about a choice.
     if why.is_empty() {
-        return Some((payout, format!("the campaign's rule {in_words}")));
+        return Some((payout, format!("the {owner}'s rule {in_words}")));
     }
     Some((payout, format!("{what}, {in_words}{capped}; {why}")))
 }

@@ -80,7 +80,7 @@ fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<J
     }
     let postback = completed(case.postback, known);
     let basis = Basis::of_known(known, &postback);
-    let rule = payout_rule(case.campaign, &basis.traits);
+    let rule = payout_rule(case, &basis.traits);
     let money = money(&Case { postback: &postback, ..*case }, &basis, &rule, &mut Vec::new())?;
     let mut explanation = known.explanation.clone();
     explanation.push((
