@@ -23,6 +23,8 @@ mod collect;
 mod fixtures;
 mod hostile;
 mod judge_again;
+mod payout_examples;
+mod payout_model;
 mod payouts;
 mod postback;
 mod postback_access;

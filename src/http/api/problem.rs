@@ -145,8 +145,7 @@ fn full(resource: &Resource) -> Response {
     let most = resource.bound.map_or(0, |bound| bound.most);
     let detail = match resource.bound.and_then(|bound| bound.owner) {
         Some(_) => format!(
-            "This campaign has {most} active {}s already, and can have no more; archive some first, \
-             or put several affiliates under one rule.",
+            "This campaign has {most} active {}s already, and can have no more; archive some first.",
             resource.singular
         ),
         None => format!(
