@@ -40,4 +40,6 @@ CREATE TABLE rates (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX rates_valid_from ON rates (namespace, from_currency, to_currency, valid_from);
 
-ALTER TABLE conversions ADD COLUMN exchange_rate TEXT; -- what amount and commission were multiplied by, a decimal number; null if nothing was converted
+-- What amount and commission were multiplied by to be in the campaign's currency, a decimal number
+-- as text; null if nothing was converted.
+ALTER TABLE conversions ADD COLUMN exchange_rate TEXT;

@@ -1,6 +1,6 @@
 //! Other currencies: the namespace's table of rates, the sender's own, and what is kept of it.
 
-use backtrail::http::request::Method::{Patch, Post};
+use backtrail::http::request::Method::{Get, Patch, Post};
 use serde_json::{Value, json};
 
 use crate::support::{Shop, World};
@@ -230,7 +230,8 @@ fn operators_list_add_replace_and_remove_rates() {
     );
     demo.creates("rates", fields("GBP", "USD", "1.0000000001", "1767225600"));
     assert_eq!(demo.lists("rates").len(), 2);
-    assert_eq!(demo.lists("rates?from_currency=EUR"), [shown]);
+    assert_eq!(demo.lists("rates?from_currency=eur&to_currency=USD"), [shown]);
+    demo.is_refused(Get, "rates?from_currency=XXX", None, (400, "invalid_parameter"));
     assert_eq!(demo.changes("rates/1", json!({ "rate": "1.09" }))["rate"], "1.09");
 
     let again = fields("EUR", "USD", "2", "2026-11-01T00:00:00Z");

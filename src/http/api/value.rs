@@ -43,6 +43,7 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     let sent = sent.ok_or_else(|| invalid("it has to be a number."))?;
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
+        (Kind::Currency, Value::String(text)) => currency(&text),
         (_, sent) => Ok(sent),
     }
 }
@@ -94,10 +95,7 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::NamespaceName => namespace_name(text),
         Kind::Hostname => hostname(text, reading),
         Kind::Choice(words) => choice(words, text),
-        Kind::Currency => match Currency::parse(text) {
-            Some(currency) => Ok(currency.code().into()),
-            None => Err(invalid("Send a currency's code of ISO 4217, such as \"USD\".")),
-        },
+        Kind::Currency => currency(text),
         Kind::Money => money(text, reading, before),
         Kind::Percent => {
             BasisPoints::parse_percent(text).map(|points| points.0.into()).ok_or_else(|| {
@@ -145,6 +143,11 @@ fn choice(words: &[&str], text: &str) -> Result<Value, Fault> {
         return Ok(text.into());
     }
     Err(invalid(&format!("Send one of {}.", words.join(", "))))
+}
+
+fn currency(text: &str) -> Result<Value, Fault> {
+    let currency = Currency::parse(text).map(|currency| currency.code().into());
+    currency.ok_or_else(|| invalid("Send a currency's code of ISO 4217, such as \"USD\"."))
 }
 
 fn namespace_name(text: &str) -> Result<Value, Fault> {
