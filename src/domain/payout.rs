@@ -153,12 +153,18 @@ pub fn choose<'a>(
     rules: impl IntoIterator<Item = &'a PayoutRule>,
     case: &Traits<'_>,
 ) -> Option<Choice<'a>> {
+    let rank = |rule: &PayoutRule| (Reverse(rule.limits.specificity()), rule.id);
     let mut unmatched = 0;
     let mut matching: Vec<&PayoutRule> = Vec::new();
     for rule in rules {
-        if rule.limits.match_case(case) { matching.push(rule) } else { unmatched += 1 }
+        if rule.limits.match_case(case) {
+            // Few match, so that inserting is as quick as sorting, and less code.
+            let place = matching.partition_point(|other| rank(other) < rank(rule));
+            matching.insert(place, rule);
+        } else {
+            unmatched += 1;
+        }
     }
-    matching.sort_by_key(|rule| (Reverse(rule.limits.specificity()), rule.id));
     let mut matching = matching.into_iter();
     Some(Choice { rule: matching.next()?, lost: matching.collect(), unmatched })
 }
