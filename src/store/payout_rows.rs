@@ -1,7 +1,8 @@
 //! Payout rules and rates, as the rows of campaigns and namespaces hold them.
 //!
 //! Unlike other entries of a row, none of these is left out if it cannot be read: a conversion
-//! would be paid by another rule, or refused.
+//! would be paid by another rule, or refused. A copy that an earlier version wrote has none, as
+//! nobody had any then; with it redirects go on even if the ledger is down while a version changes.
 
 use serde_json::Value;
 
@@ -62,15 +63,18 @@ impl PayoutRow {
     }
 }
 
+/// A row without the column.
+const NONE: &str = "[]";
+
 /// The rules of a campaign's row.
-pub(crate) fn payouts(text: &str) -> Option<Vec<PayoutRule>> {
-    let rows: Vec<Row> = serde_json::from_str(text).ok()?;
+pub(crate) fn payouts(text: Option<&str>) -> Option<Vec<PayoutRule>> {
+    let rows: Vec<Row> = serde_json::from_str(text.unwrap_or(NONE)).ok()?;
     rows.iter().map(|row| PayoutRow::read(row).and_then(PayoutRow::value)).collect()
 }
 
 /// The rates of a namespace's row.
-pub(crate) fn rates(text: &str) -> Option<Vec<Rate>> {
-    let rows: Vec<Row> = serde_json::from_str(text).ok()?;
+pub(crate) fn rates(text: Option<&str>) -> Option<Vec<Rate>> {
+    let rows: Vec<Row> = serde_json::from_str(text.unwrap_or(NONE)).ok()?;
     rows.iter().map(rate).collect()
 }
 
@@ -81,4 +85,18 @@ fn rate(row: &Value) -> Option<Rate> {
         rate: Decimal::parse_rate(row.get(2)?.as_str()?)?,
         valid_from: Timestamp::from_ms(row.get(3)?.as_u64()?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_version_copied_has_no_rules_and_what_cannot_be_read_is_none() {
+        assert_eq!((payouts(None), rates(None)), (Some(vec![]), Some(vec![])));
+        assert_eq!(rates(Some(r#"[["EUR","USD","1.1",7]]"#)).map(|rates| rates.len()), Some(1));
+        for text in [r#"[["EUR","USD","0",7]]"#, r#"[["EUR","XXX","1",7]]"#, "[{}]", "null", ""] {
+            assert_eq!((payouts(Some(text)), rates(Some(text))), (None, None), "{text}");
+        }
+    }
 }

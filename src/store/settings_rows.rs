@@ -120,7 +120,7 @@ rows! {
         traffic_back_url: Option<String>,
         collect_origins: String,
         blocked_affiliates: String,
-        rates: String,
+        rates: Option<String>,
         token_hashes: String,
     }
 }
@@ -136,7 +136,7 @@ impl NamespaceRow {
             collect_origins: json::texts(&self.collect_origins),
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
-            rates: payout_rows::rates(&self.rates)?,
+            rates: payout_rows::rates(self.rates.as_deref())?,
         })
     }
 }
@@ -217,7 +217,7 @@ rows! {
         traffic_back_url: Option<String>,
         site_events: String,
         landing_pages: String,
-        payouts: String,
+        payouts: Option<String>,
         token_hashes: String,
     }
 }
@@ -266,7 +266,7 @@ impl CampaignRow {
                 .collect(),
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
-            payouts: payout_rows::payouts(&self.payouts)?,
+            payouts: payout_rows::payouts(self.payouts.as_deref())?,
             token_hashes: hashes(&self.token_hashes),
             site_events: initial.map(|(name, _)| name).collect(),
         })
