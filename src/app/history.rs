@@ -72,7 +72,7 @@ pub static CONVERSIONS: Resource = Resource {
             id("ref_id"),
             id("campaign_id").filter(),
             id("affiliate_id").filter(),
-            Field::shown("event", Kind::Event),
+            Field::shown("event", Kind::Json),
             text("order_id").filter(),
             Field::shown("status", STATUS).filter(),
             text("status_reason"),

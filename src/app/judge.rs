@@ -11,9 +11,10 @@ use crate::app::ports::{
 };
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, prove, recollect, situate};
-use crate::domain::configuration::ConversionsPerClick;
+use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
-use crate::domain::judgement::{Case, Facts, Judgement, Question, judge, unknown_click};
+use crate::domain::event::{self, Event};
+use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};
@@ -190,6 +191,16 @@ impl Trial<'_> {
         let Some(campaign) = self.situation.campaign.as_deref() else {
             return self.no_campaign(ports).await;
         };
+        // What the advertiser calls otherwise is read as ours. The inbox keeps what came, so that
+        // judging again goes by the rows of that time.
+        let mapped = match self.event(campaign) {
+            Some(event) => self.postback.mapped(event, self.arrived_at),
+            None => Ok(None),
+        };
+        let postback = match &mapped {
+            Ok(mapped) => mapped.as_ref().unwrap_or(self.postback),
+            Err(refusal) => return self.refuse(ports, refusal.clone()).await,
+        };
         let case = Case {
             request_id: &self.request_id,
             source: self.source,
@@ -197,8 +208,8 @@ impl Trial<'_> {
             arrived_at: self.arrived_at,
             campaign,
             rates: &self.situation.space.rates,
-            click: self.situation.click(self.postback),
-            postback: self.postback,
+            click: self.situation.click(postback),
+            postback,
             warnings: self.warnings,
         };
         match self.settle(ports, &case).await {
@@ -219,7 +230,6 @@ impl Trial<'_> {
         if self.postback.is_dry_run {
             return Ok(self.dry_run(case, judgement));
         }
-        let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
         for _ in 0..MAX_TRIES {
             let (verdict, conversion, commit) = match judgement {
                 Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
@@ -229,8 +239,8 @@ impl Trial<'_> {
                 }
                 Judgement::Create(new) => {
                     let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
-                    let commit =
-                        ports.commit(self.namespace, &new, is_one_per_click, &entry).await?;
+                    let assumed = Assumptions::of(case, &new);
+                    let commit = ports.commit(self.namespace, &new, &assumed, &entry).await?;
                     (Verdict::Recorded, new, commit)
                 }
                 Judgement::Change(changed) => {
@@ -297,29 +307,27 @@ impl Trial<'_> {
 
     /// No campaign was found, and the sender proved himself with the namespace's own token.
     async fn no_campaign(&self, ports: &impl Ports) -> Outcome {
-        let refusal = match (&self.postback.campaign_id, &self.postback.click_id) {
-            (Some(id), _) => Refusal::of(
-                Reason::UnknownCampaign,
-                "campaign_id",
-                format!(
-                    "this namespace has no campaign {id}; its number stands in the campaign list"
-                ),
-            ),
-            (None, Some(text)) => unknown_click(text),
-            (None, None) => Refusal::of(
-                Reason::NoAttribution,
-                "click_id",
-                "nothing says whom to credit: send the click_id that the landing page got in its address",
-            ),
-        };
+        self.refuse(ports, outcome::no_campaign(self.postback)).await
+    }
+
+    /// Refuses a report before anything was decided.
+    async fn refuse(&self, ports: &impl Ports, refusal: Refusal) -> Outcome {
         if self.postback.is_dry_run {
             let outcome = self.outcome(Verdict::Rejected, Some(refusal), None);
-            return Outcome { is_dry_run: true, ..outcome };
+            let campaign = self.situation.campaign.as_deref();
+            let is_dry_run = campaign.is_none_or(|c| may(self.proof, Act::SeeMoney, c));
+            return Outcome { is_dry_run, ..outcome };
         }
         match self.note(ports, Verdict::Rejected, Some(&refusal), None).await {
             Ok(()) => self.outcome(Verdict::Rejected, Some(refusal), None),
             Err(Unavailable) => self.outcome(Verdict::Rejected, Some(storage_unavailable()), None),
         }
+    }
+
+    /// The event that is reported, if the campaign has it.
+    fn event<'c>(&self, campaign: &'c Campaign) -> Option<&'c Event> {
+        let (id, name) = (self.postback.event_id, self.postback.event_name.as_deref());
+        event::find(&campaign.events, campaign.id, id, name).ok().flatten()
     }
 
     fn entry(
@@ -366,6 +374,9 @@ impl Trial<'_> {
             campaign_id: campaign.map(|campaign| campaign.id),
             click_id: self.postback.click_id.clone().filter(|_| self.situation.genuine.is_some()),
             conversion,
+            event: campaign
+                .and_then(|campaign| self.event(campaign))
+                .map(|event| (event.id, event.name.clone())),
             current_status: None,
             sees_money: campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign)),
             is_dry_run: false,

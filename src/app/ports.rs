@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::app::memory::Wanted;
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::{Conversion, Source};
-use crate::domain::judgement::{Facts, Question};
+use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
 use crate::domain::time::Timestamp;
@@ -53,13 +53,12 @@ pub enum Commit {
 /// The ledger of conversions and of the requests that made them.
 pub trait Ledger {
     /// Commits a new conversion and its inbox row, both or neither, provided that no conversion of
-    /// the same key or order exists, nor (where the campaign counts one per click) of the same
-    /// click. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
+    /// the same key or order exists and everything holds that it assumes. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
     fn commit(
         &self,
         namespace: &Namespace,
         conversion: &Conversion,
-        is_one_per_click: bool,
+        assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> impl Future<Output = Result<Commit, Unavailable>>;
 

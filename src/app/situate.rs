@@ -8,7 +8,7 @@ use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::ports::{Configuration, Ledger, Unavailable};
 use crate::domain::click_id::ClickId;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings, SecretHash};
-use crate::domain::conversion::{INITIAL, Source};
+use crate::domain::conversion::Source;
 use crate::domain::judgement::{Click, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
@@ -178,7 +178,7 @@ pub async fn recollect(
     if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
         return Ok(situation);
     }
-    let question = Question { conversion_id: None, click_id, order: None, event_id: INITIAL };
+    let question = Question { click_id, ..Question::default() };
     let campaign = match ports.facts(namespace, &question).await?.by_click {
         Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
         None => None,

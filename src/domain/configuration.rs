@@ -1,6 +1,7 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::click_id::ClickKeys;
+use super::event::{Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
@@ -156,8 +157,10 @@ pub struct Campaign {
     pub landing_pages: Vec<LandingPage>,
     /// The campaign's own tokens.
     pub token_hashes: Vec<SecretHash>,
-    /// Site events that become the initial conversion.
-    pub site_events: Vec<String>,
+    /// Site events that become conversions, by name.
+    pub site_events: Vec<(String, Becomes)>,
+    /// What it counts after the initial conversion, archived ones too.
+    pub events: Vec<Event>,
 }
 
 impl Campaign {

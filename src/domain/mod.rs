@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod conversion;
 pub mod cookie;
 pub mod encoding;
+pub mod event;
 pub mod exchange;
 pub mod judgement;
 pub mod money;

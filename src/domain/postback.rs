@@ -1,5 +1,8 @@
 //! One postback as typed values (wire.md 5), parsed once at the door.
 
+mod mapping;
+
+use super::event::{self, Event};
 use super::money::{Currency, Decimal};
 use super::parameters::Parameters;
 use super::time::{MINUTE_MS, Timestamp};
@@ -115,6 +118,29 @@ impl Postback {
         Self::from_pairs(pairs, now, str::to_owned)
     }
 
+    /// Makes it the report of an event, as if `event_id` had been sent.
+    pub fn reports_event(&mut self, id: u32) {
+        self.event_id = Some(id);
+        self.stored.push(("event_id".to_owned(), id.to_string()));
+    }
+
+    /// The same postback with the rows of its event applied: what the advertiser calls `price` is
+    /// our `amount`. Our own name wins where both are sent; the other one is then a parameter like
+    /// any unknown one. `None` where no row applies.
+    ///
+    /// # Errors
+    /// `placeholder_not_replaced` and `invalid_parameter`, with the advertiser's name.
+    pub fn mapped(&self, event: &Event, now: Timestamp) -> Result<Option<Self>, Refusal> {
+        let (pairs, renamed) = mapping::apply(&self.stored, &event.parameters)?;
+        if renamed.is_empty() {
+            return Ok(None);
+        }
+        let wire_name = |canonical: &str| mapping::wire_name(&renamed, canonical);
+        // Secrets are not among the stored parameters, and rows cannot name them.
+        let mapped = Self::from_pairs(pairs, now, wire_name)?;
+        Ok(Some(Self { token: self.token.clone(), ..mapped }))
+    }
+
     fn from_pairs(
         pairs: Vec<(String, String)>,
         now: Timestamp,
@@ -157,13 +183,7 @@ impl Postback {
             revenue: reader.read("revenue", amount_form, Decimal::parse_amount)?,
             payout: reader.read("payout", amount_form, Decimal::parse_amount)?,
             goal: reader.text("goal"),
-            event_id: reader.read("event_id", event_form, |text| {
-                let is_number = text.len() <= 10
-                    && !text.starts_with('0')
-                    && text.bytes().all(|b| b.is_ascii_digit());
-                // An event beyond four bytes cannot exist; it is unknown, not unreadable.
-                is_number.then(|| text.parse().unwrap_or(u32::MAX))
-            })?,
+            event_id: reader.read("event_id", event_form, event::parse_id)?,
             event_name: reader.text("event_name"),
             status: reader.text("status"),
             reason: reader.text("reason"),

@@ -4,16 +4,16 @@
 //! may happen twice. What a decision assumed stands as a guard in the statement's own `WHERE`;
 //! the batch is one transaction, so guard and write are exact under concurrency.
 
-use super::conversion_row::{COLUMNS, ConversionRow};
+use super::conversion_row::{self, ConversionRow};
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Row, Statement, Stores, Value};
+use super::{Database, Statement, Stores, Value, facts_rows};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
 };
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
-use crate::domain::judgement::{Facts, Question};
+use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{HOUR_MS, Timestamp};
 
@@ -25,21 +25,15 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         &self,
         namespace: &Namespace,
         conversion: &Conversion,
-        is_one_per_click: bool,
+        assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
         let statements = vec![
-            insert_conversion(namespace, conversion, is_one_per_click),
+            conversion_row::insert(namespace, conversion, assumed),
             inbox_row::insert_beside(namespace, entry, conversion),
         ];
-        let question = Question {
-            conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
-            order: conversion.order_id.clone().map(|order| (conversion.campaign_id, order)),
-            event_id: conversion.event_id,
-        };
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
-        self.settle(namespace, statements, &question, is_ours).await
+        self.settle(namespace, statements, &assumed.question, is_ours).await
     }
 
     async fn change(
@@ -73,9 +67,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             vec![update, inbox_row::insert_beside_change(namespace, entry, conversion)];
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: None,
-            order: None,
             event_id: conversion.event_id,
+            ..Question::default()
         };
         let is_ours = |stored: &Conversion| {
             stored.revision == conversion.revision && stored.changed_by == conversion.changed_by
@@ -88,8 +81,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         namespace: &Namespace,
         question: &Question,
     ) -> Result<Facts, Unavailable> {
-        let results = self.run(vec![select_facts(namespace, question)]).await?;
-        sort(question, read_rows(results.last())?)
+        let results = self.run(vec![facts_rows::select(namespace, question)]).await?;
+        facts_rows::read(question, results.last())
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {
@@ -211,80 +204,4 @@ fn sample_json(sample: &RefusedRequest) -> serde_json::Value {
         "detail": sample.detail,
         "parameters": sample.parameters,
     })
-}
-
-/// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
-/// twice; the guard forbids counting a click twice, whatever made earlier keys.
-fn insert_conversion(
-    namespace: &Namespace,
-    conversion: &Conversion,
-    is_one_per_click: bool,
-) -> Statement {
-    // ?1 is the namespace, ?2… the columns, of which click_id is the 7th and event_id the 12th.
-    let placeholders: Vec<String> =
-        (1..=super::conversion_row::COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
-    let guard = if is_one_per_click {
-        "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
-         WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
-    } else {
-        "true"
-    };
-    let sql = format!(
-        "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
-        placeholders.join(", ")
-    );
-    let mut parameters = vec![Value::from(namespace.as_str())];
-    parameters.extend(ConversionRow::of(conversion).values());
-    Statement::new(sql, parameters)
-}
-
-/// `SELECT` of every conversion that has to do with a question: at most one per arm, each by its
-/// own index.
-fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
-    let (campaign_id, order_id) = match &question.order {
-        Some((campaign_id, order_id)) => (Some(*campaign_id), Some(order_id.as_str())),
-        None => (None, None),
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
-         UNION ALL SELECT {COLUMNS} FROM conversions INDEXED BY conversions_click \
-               WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
-         UNION ALL SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
-               AND order_id = ?6"
-    );
-    Statement::new(
-        sql,
-        vec![
-            namespace.as_str().into(),
-            question.conversion_id.clone().into(),
-            question.click_id.clone().into(),
-            question.event_id.into(),
-            campaign_id.into(),
-            order_id.into(),
-        ],
-    )
-}
-
-/// A row that cannot be read must not pass for an absent one: that would count it again.
-fn read_rows(rows: Option<&Vec<Row>>) -> Result<Vec<ConversionRow>, Unavailable> {
-    rows.ok_or(Unavailable)?.iter().map(|row| ConversionRow::read(row).ok_or(Unavailable)).collect()
-}
-
-fn sort(question: &Question, rows: Vec<ConversionRow>) -> Result<Facts, Unavailable> {
-    let mut facts = Facts::default();
-    for row in rows {
-        let conversion = row.conversion().ok_or(Unavailable)?;
-        let has_event = conversion.event_id == question.event_id;
-        if Some(&conversion.conversion_id) == question.conversion_id.as_ref() {
-            facts.by_key = Some(conversion.clone());
-        }
-        if has_event && conversion.click_id.is_some() && conversion.click_id == question.click_id {
-            facts.by_click = Some(conversion.clone());
-        }
-        let order = conversion.order_id.clone().map(|order| (conversion.campaign_id, order));
-        if has_event && order.is_some() && order == question.order {
-            facts.by_order = Some(conversion);
-        }
-    }
-    Ok(facts)
 }

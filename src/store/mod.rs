@@ -14,6 +14,7 @@ mod configuration;
 mod configuration_copies;
 mod conversion_row;
 pub mod executor;
+mod facts_rows;
 mod history;
 mod inbox_row;
 pub mod json;

@@ -12,6 +12,7 @@ use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
+use crate::domain::event::{Becomes, Event, Origin, Repeat};
 use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
@@ -54,7 +55,12 @@ const CAMPAIGN: &str = concat!(
         'is_lifetime', o.is_lifetime, 'event_id', o.event_id, 'goal', o.goal, 'countries', o.countries, \
         'payout_type', o.payout_type, 'payout_fixed', o.payout_fixed, 'payout_percent', o.payout_percent, \
         'payout_max', o.payout_max, 'default_status', o.default_status)) \
-      FROM payouts o INDEXED BY payouts_of_campaign WHERE o.namespace = ?1 AND o.campaign_id = ?2 AND o.state = 'active') AS payouts, ",
+      FROM payouts o INDEXED BY payouts_of_campaign WHERE o.namespace = ?1 AND o.campaign_id = ?2 AND o.state = 'active') AS payouts, \
+     (SELECT json_group_array(json_object('id', e.id, 'name', e.name, 'revenue_type', e.revenue_type, \
+      'revenue_fixed', e.revenue_fixed, 'revenue_percent', e.revenue_percent, 'payout_type', e.payout_type, \
+      'payout_fixed', e.payout_fixed, 'payout_percent', e.payout_percent, 'repeat', e.repeat, \
+      'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state)) \
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
     tokens_of!("campaign", "?2"),
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
@@ -189,6 +195,43 @@ rows! {
 }
 
 rows! {
+    struct EventRow {
+        id: u32,
+        name: String,
+        revenue_type: String,
+        revenue_fixed: i64,
+        revenue_percent: u32,
+        payout_type: String,
+        payout_fixed: i64,
+        payout_percent: u32,
+        repeat: String,
+        window_days: Option<u32>,
+        parameters: String,
+        state: String,
+    }
+}
+
+impl EventRow {
+    fn value(self) -> Option<Event> {
+        let parameters = json::pairs(&self.parameters).into_iter();
+        Some(Event {
+            id: self.id,
+            name: self.name,
+            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
+            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
+            repeat: Repeat::from_word(&self.repeat)?,
+            window_days: self.window_days,
+            parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
+            is_active: self.state == "active",
+        })
+    }
+}
+
+fn rule(kind: &str, fixed_minor: i64, percent: u32) -> Option<Rule> {
+    Some(Rule { kind: MoneyType::from_word(kind)?, fixed_minor, percent: BasisPoints(percent) })
+}
+
+rows! {
     struct CampaignRow {
         id: u32,
         advertiser_id: u32,
@@ -217,20 +260,15 @@ rows! {
         traffic_back_url: Option<String>,
         site_events: String,
         landing_pages: String,
+        // Copies that an earlier version wrote have none of these.
         payouts: Option<String>,
+        events: Option<String>,
         token_hashes: String,
     }
 }
 
 impl CampaignRow {
     fn value(self) -> Option<Campaign> {
-        let rule = |kind: &str, fixed_minor, percent| {
-            Some(Rule {
-                kind: MoneyType::from_word(kind)?,
-                fixed_minor,
-                percent: BasisPoints(percent),
-            })
-        };
         let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
         let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
         let pages = pages?.into_iter().map(|page| LandingPage {
@@ -238,9 +276,11 @@ impl CampaignRow {
             template: template::compile_leniently(&page.url),
             is_default: page.is_default != 0,
         });
+        let events: Vec<Row> = serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
+        let events: Option<Vec<Event>> =
+            events.iter().map(|event| EventRow::read(event)?.value()).collect();
         let deep_link_parameters = json::pairs(&self.deep_link_parameters).into_iter();
-        let initial =
-            json::pairs(&self.site_events).into_iter().filter(|(_, what)| what == "initial");
+        let site_events = json::pairs(&self.site_events).into_iter();
         Some(Campaign {
             id: self.id,
             advertiser_id: self.advertiser_id,
@@ -268,7 +308,10 @@ impl CampaignRow {
             landing_pages: pages.collect(),
             payouts: payout_rows::payouts(self.payouts.as_deref())?,
             token_hashes: hashes(&self.token_hashes),
-            site_events: initial.map(|(name, _)| name).collect(),
+            site_events: site_events
+                .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
+                .collect(),
+            events: events?,
         })
     }
 }

@@ -96,7 +96,7 @@ fn every_field_at_fault_is_named_at_once() {
         "name: invalid",
         "required_parameters: invalid",
         "revenue_percent: invalid",
-        "site_events: invalid",
+        "site_events: unknown_reference",
         "state: invalid",
         "traffic_back_url: invalid",
         "window_days: invalid",

@@ -15,6 +15,8 @@ struct Fixture {
     #[serde(default)]
     campaign: serde_json::Map<String, Value>,
     #[serde(default)]
+    events: Vec<Value>,
+    #[serde(default)]
     payouts: Vec<serde_json::Map<String, Value>>,
     #[serde(default)]
     rates: Vec<Value>,
@@ -59,6 +61,11 @@ fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
 fn run(fixture: &Fixture) -> Result<(), String> {
     let world = World::new();
     let shop = Shop::with(&world, Value::Object(fixture.campaign.clone()));
+    for event in &fixture.events {
+        let mut event = event.clone();
+        event["campaign_id"] = 1.into();
+        shop.operator.creates("events", event);
+    }
     for payout in &fixture.payouts {
         let mut payout = payout.clone();
         payout.insert("campaign_id".to_owned(), 1.into());

@@ -12,6 +12,7 @@
 
 mod api;
 mod api_access;
+mod api_events;
 mod api_hostile;
 mod api_links;
 mod api_past;
@@ -20,6 +21,9 @@ mod click_nowhere;
 mod click_stores;
 mod click_visitors;
 mod collect;
+mod event_payouts;
+mod events;
+mod events_repeat;
 mod fixtures;
 mod hostile;
 mod judge_again;

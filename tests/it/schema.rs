@@ -7,7 +7,7 @@ use backtrail::http::request::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::shop::person;
+use crate::support::shop::{TOKEN, person};
 use crate::support::{Shop, World, block_on};
 
 /// The migrations, in the order of their numbers.
@@ -266,6 +266,16 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
     shop.reports(200, &format!("click_id={id}&amount=4"));
     shop.is_refused((422, "no_attribution"), "x=y");
     shop.asks("campaign_id=1");
+    for (repeat, order) in [("once", "A"), ("per_order", "B"), ("every_request", "C")] {
+        let event = json!({ "campaign_id": 1, "name": repeat, "repeat": repeat, "window_days": 9 });
+        shop.operator.creates("events", event);
+        world.waits_ms(30_001);
+        shop.reports(200, &format!("click_id={id}&event_name={repeat}&order_id={order}"));
+        let query = format!("campaign_id=1&parent_order_id=A&event_name={repeat}");
+        shop.asks(&format!("{query}&order_id={order}2&token={TOKEN}"));
+        shop.asks(&format!("{query}&token={TOKEN}"));
+        shop.asks(&format!("{query}&token={TOKEN}"));
+    }
     shop.edge.settles();
     shop.edge.ticks();
     let plans = world.database().plans();
@@ -279,6 +289,7 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
             "links",
             "hosts",
             "campaigns WHERE",
+            "events",
             "tokens",
             "stale_copies",
         ];

@@ -36,7 +36,7 @@ pub(super) async fn follow_creation(
             let is_new = match wanted {
                 Wanted::Link(..) => true,
                 Wanted::DefaultLink(..) => !claims_default,
-                // A landing page or token is part of its owner's copy.
+                // A landing page, event or token is part of its owner's copy.
                 _ => place.resource.name == "campaigns" || place.resource.name == "advertisers",
             };
             if is_new { appeared.push(wanted) } else { changed.push(wanted) }
@@ -81,7 +81,9 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "hosts" => vec![Wanted::Host(text("hostname").to_owned())],
         "advertisers" => vec![Wanted::Advertiser(name(), id("id"))],
         "campaigns" => vec![Wanted::Campaign(name(), id("id"))],
-        "landing-pages" | "payouts" => vec![Wanted::Campaign(name(), id("campaign_id"))],
+        "landing-pages" | "events" | "payouts" => {
+            vec![Wanted::Campaign(name(), id("campaign_id"))]
+        }
         // A namespace's copy lists the affiliates who are blocked, and its rates.
         "affiliates" | "rates" => vec![Wanted::Namespace(name())],
         "links" if is_set(record, "is_default") => vec![

@@ -135,6 +135,9 @@ pub trait Catalog {
     ) -> impl Future<Output = Result<Option<Record>, WriteFault>>;
 }
 
+/// How many events of a campaign its site events can choose from.
+pub const MAX_EVENTS: u32 = 1_000;
+
 /// What validation may have to know besides the body.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -142,6 +145,8 @@ pub struct Facts {
     pub current: Option<Record>,
     /// The campaign that the object belongs to.
     pub campaign: Option<Record>,
+    /// The events of the campaign that is to be changed, at most [`MAX_EVENTS`] of them.
+    pub events: Vec<Record>,
 }
 
 /// Why a use case stopped. `E` is the caller's own fault list.
@@ -185,7 +190,8 @@ pub async fn create<E>(
     idempotency: Option<&Idempotency>,
     read: impl FnOnce(&Facts) -> Result<Vec<Record>, E>,
 ) -> Result<Vec<Record>, Stopped<E>> {
-    let facts = Facts { current: None, campaign: campaign(stores, place, campaign_id).await? };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { current: None, campaign, events: Vec::new() };
     let mut records = read(&facts).map_err(Stopped::Invalid)?;
 
     let attempt = to_hex(&(moment.random)());
@@ -207,7 +213,8 @@ pub async fn create<E>(
     Ok(records)
 }
 
-/// Changes an object: `read` gets it as it is and gives the columns to set.
+/// Changes an object: `read` gets it as it is (and, of a campaign, its events if it wants them) and
+/// gives the columns to set.
 ///
 /// # Errors
 /// [`Stopped`]; then nothing was changed.
@@ -216,12 +223,14 @@ pub async fn change<E>(
     moment: &Moment<'_>,
     place: Place<'_>,
     key: &Value,
+    wants_events: bool,
     read: impl FnOnce(&Facts) -> Result<Record, E>,
 ) -> Result<Record, Stopped<E>> {
     let current = stores.find(place, key).await?.ok_or(Stopped::NotFound)?;
     let campaign_id = number(&current, "campaign_id");
-    let facts =
-        Facts { campaign: campaign(stores, place, campaign_id).await?, current: Some(current) };
+    let events = if wants_events { events(stores, place, key).await? } else { Vec::new() };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { campaign, events, current: Some(current) };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
     copies::follow_change(stores, place, &record, moment.now).await;
@@ -244,15 +253,32 @@ pub async fn remove(
     Ok(())
 }
 
-/// The campaign of a landing page, which decides what addresses it may have, or of a payout rule,
-/// which is in its currency.
+/// The events of a campaign, which its site events may become.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn events(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    campaign: &Value,
+) -> Result<Vec<Record>, Unavailable> {
+    if place.resource.name != resources::CAMPAIGNS.name {
+        return Ok(Vec::new());
+    }
+    let events = Place { resource: &resources::EVENTS, ..place };
+    let filters = vec![("campaign_id", campaign.clone())];
+    stores.list(events, &Selection { filters, after: None, limit: MAX_EVENTS }).await
+}
+
+/// The campaign of a landing page, which decides what addresses it may have, or of an event or
+/// payout rule, whose money is in its currency.
 async fn campaign(
     stores: &impl Catalog,
     place: Place<'_>,
     id: Option<u64>,
 ) -> Result<Option<Record>, Unavailable> {
     match id {
-        Some(id) if is_read_by_campaign(place.resource) => {
+        Some(id) if belongs_to_campaign(place.resource) => {
             let campaigns = Place { resource: &resources::CAMPAIGNS, ..place };
             stores.find(campaigns, &id.into()).await
         }
@@ -260,8 +286,9 @@ async fn campaign(
     }
 }
 
-fn is_read_by_campaign(resource: &Resource) -> bool {
-    [resources::LANDING_PAGES.name, resources::PAYOUTS.name].contains(&resource.name)
+fn belongs_to_campaign(resource: &Resource) -> bool {
+    [resources::LANDING_PAGES.name, resources::EVENTS.name, resources::PAYOUTS.name]
+        .contains(&resource.name)
 }
 
 fn number(record: &Record, field: &str) -> Option<u64> {

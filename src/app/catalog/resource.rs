@@ -32,8 +32,6 @@ pub enum Kind {
     TokenOwner,
     /// A currency's code.
     Currency,
-    /// The currency of the campaign that `campaign_id` names. Only shown.
-    CampaignCurrency,
     /// An amount in the campaign's currency.
     Money,
     /// A percentage.
@@ -52,14 +50,16 @@ pub enum Kind {
     List(Item),
     /// Names and values.
     Map(Entry),
+    /// The currency of the campaign that `campaign_id` names, taken over at creation. Only shown.
+    CampaignCurrency,
+    /// The name of an event, as postbacks send it.
+    EventName,
     /// A secret, of which only a hash is stored, in column `hash`. The text begins generated ones.
     Secret(&'static str),
     /// An instant.
     Time,
     /// An amount with its currency. Only shown.
     Price,
-    /// An event by its number, 0 for the initial conversion. Only shown.
-    Event,
     /// JSON that is stored as text. Only shown.
     Json,
 }
@@ -90,6 +90,8 @@ pub enum Entry {
     DeepLinkParameter,
     /// Names of site events, and what they become.
     SiteEvent,
+    /// Canonical names of a postback's parameters, and what the advertiser has for each.
+    EventParameter,
 }
 
 /// What an absent field is on creation.

@@ -113,6 +113,30 @@ pub static LANDING_PAGES: Resource = Resource::numbered(
     ],
 );
 
+/// What campaigns count after the initial conversion.
+pub static EVENTS: Resource = Resource::numbered(
+    "events",
+    "event",
+    &[
+        ID,
+        Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+        Field::required("name", Kind::EventName),
+        Field::shown("currency", Kind::CampaignCurrency),
+        Field::text("revenue_type", MONEY_TYPE, "fixed"),
+        Field::number("revenue_fixed", Kind::Money, 0),
+        Field::number("revenue_percent", Kind::Percent, 0),
+        Field::text("payout_type", MONEY_TYPE, "fixed"),
+        Field::number("payout_fixed", Kind::Money, 0),
+        Field::number("payout_percent", Kind::Percent, 0),
+        Field::text("repeat", Kind::Choice(&["once", "per_order", "every_request"]), "once"),
+        // Renewals come for years, so that it may be longer than a click's.
+        Field::nullable("window_days", Kind::Count(1, 3_650)),
+        Field::text("parameters", Kind::Map(Entry::EventParameter), "{}"),
+        Field::text("state", LIVE, "active").filter(),
+        CREATED_AT,
+    ],
+);
+
 /// Who is credited and paid.
 pub static AFFILIATES: Resource = Resource::numbered(
     "affiliates",
@@ -219,13 +243,14 @@ pub static RATES: Resource = Resource {
 };
 
 /// Every resource that is managed.
-pub static ALL: [&Resource; 11] = [
+pub static ALL: [&Resource; 12] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
     &ADVERTISERS,
     &CAMPAIGNS,
     &LANDING_PAGES,
+    &EVENTS,
     &AFFILIATES,
     &LINKS,
     &TOKENS,

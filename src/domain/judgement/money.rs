@@ -1,6 +1,6 @@
 //! The money of a conversion: what was sent, converted, and what the rules that apply make of it.
 
-use super::Case;
+use super::{Case, events};
 use crate::domain::configuration::{Campaign, Status};
 use crate::domain::conversion::{Conversion, INITIAL, SentMoney};
 use crate::domain::exchange::rate_at;
@@ -72,7 +72,7 @@ impl Chosen {
 
 /// What is earned and paid where no payout rule says otherwise.
 fn own_rules(case: &Case<'_>) -> (Rule, Rule) {
-    (case.campaign.revenue, case.campaign.payout)
+    events::rules(case)
 }
 
 /// Whose own rules these are.

@@ -1,5 +1,6 @@
 //! What a known key means: a repeat, a contradiction, or an update.
 
+use super::events::repeated;
 use super::money::{Basis, money, payout_rule, sent_money};
 use super::status::{is_held, map_status};
 use super::{Case, Judgement};
@@ -15,11 +16,7 @@ pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, R
     let has_new_order =
         case.postback.order_id.is_some() && case.postback.order_id != known.order_id;
     if has_new_order {
-        return Err(Refusal::of(
-            Reason::RepeatedConversion,
-            "order_id",
-            "the click has its conversion already, and the campaign counts one per click; an operator can let it count per order",
-        ));
+        return Err(repeated(known));
     }
     if let Some(name) = contradicted(&sent_money(case, None), known) {
         return conflict(case, known, name);

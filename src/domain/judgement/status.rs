@@ -1,7 +1,7 @@
 //! The status that a conversion starts with.
 
 use super::Case;
-use crate::domain::click_id::{ClickId, Flags};
+use crate::domain::click_id::Flags;
 use crate::domain::configuration::Status;
 use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
@@ -11,7 +11,7 @@ use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
 /// otherwise.
 pub(super) fn status(
     case: &Case<'_>,
-    id: ClickId,
+    click: Flags,
     default: (Status, String),
     warnings: &mut Vec<Warning>,
 ) -> Result<(Status, String), Refusal> {
@@ -30,11 +30,11 @@ pub(super) fn status(
             "nothing is recorded that could be refunded",
         ));
     }
-    if !id.flags.has(Flags::COUNTED) {
+    if !click.has(Flags::COUNTED) {
         let message = "the click had been stored as not counted; it converted and counts now";
         warnings.push(Warning::about(WarningCode::ClickWasUncounted, "click_id", message));
     }
-    if is_held(wanted, id.flags) {
+    if is_held(wanted, click) {
         let message = "the conversion is held: its click came from a likely bot, or was loaded as an image or frame";
         warnings.push(Warning::about(WarningCode::HeldForClick, "click_id", message));
         return Ok((Status::Hold, "the click looks like a bot's or was embedded".to_owned()));

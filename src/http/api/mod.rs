@@ -8,6 +8,7 @@ mod input;
 mod objects;
 mod paging;
 mod past;
+mod postback_urls;
 mod problem;
 mod render;
 mod rules;
@@ -48,6 +49,7 @@ enum Target<'a> {
     Past(&'static Resource),
     PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
+    PostbackUrls(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -121,6 +123,7 @@ async fn answer(
         (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
         (Target::Past(resource), _) => past::list(&call, resource).await,
         (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
+        (Target::PostbackUrls(id), _) => postback_urls::list(&call, id).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
     }
 }
@@ -132,6 +135,7 @@ fn target(path: &str) -> Option<Target<'_>> {
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
+        ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
         (name, Some(key), None, _) => managed(name)
             .map(|r| Target::One(r, key))
@@ -150,7 +154,7 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) => &[GET],
+        Target::Past(_) | Target::PastOne(..) | Target::PostbackUrls(_) => &[GET],
         Target::Judgement(_) => &[POST],
     }
 }

@@ -87,7 +87,9 @@ pub(super) async fn change<S: Stores>(
 ) -> Answer {
     let key = key_of(resource, key)?;
     let body = body::object(call.request)?;
-    let record = catalog::change(call.stores, call.moment, call.place(resource), &key, |facts| {
+    let place = call.place(resource);
+    let wants_events = body.contains_key("site_events");
+    let record = catalog::change(call.stores, call.moment, place, &key, wants_events, |facts| {
         let reading = reading(call, facts);
         input::change(resource, &body, &reading, &call.access)
     })

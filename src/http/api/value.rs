@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value};
 
+mod event;
+
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
 use crate::domain::click_id::Country;
+use crate::domain::event::Becomes;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
@@ -91,6 +94,7 @@ fn wanted(kind: Kind) -> &'static str {
 fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fault> {
     match kind {
         Kind::Name => plain_text(text, MAX_NAME),
+        Kind::EventName => event::name(text),
         Kind::Code => plain_text(text, MAX_CODE),
         Kind::NamespaceName => namespace_name(text),
         Kind::Hostname => hostname(text, reading),
@@ -184,8 +188,8 @@ fn money(text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fa
     // On creation the currency is a field of the same body; if it is at fault, that is told there.
     let current = reading.facts.current.as_ref();
     let campaign = reading.facts.campaign.as_ref();
-    let sent = before.get("currency").or_else(|| current?.get("currency"));
-    let code = sent.or_else(|| campaign?.get("currency"));
+    let code = before.get("currency").or_else(|| current?.get("currency"));
+    let code = code.or_else(|| campaign?.get("currency"));
     let Some(currency) = code.and_then(Value::as_str).and_then(Currency::parse) else {
         return Ok(Value::Null);
     };
@@ -318,6 +322,7 @@ fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
         match entry {
             Entry::DeepLinkParameter => deep_link_parameter(name, text)?,
             Entry::SiteEvent => site_event(name, text)?,
+            Entry::EventParameter => event::parameter(name, text)?,
         }
         entries.insert(name.clone(), text.into());
     }
@@ -334,8 +339,10 @@ fn deep_link_parameter(name: &str, text: &str) -> Result<(), Fault> {
 
 fn site_event(name: &str, becomes: &str) -> Result<(), Fault> {
     plain_text(name, 64)?;
-    if becomes == "initial" {
+    if Becomes::parse(becomes).is_some() {
         return Ok(());
     }
-    Err(invalid(&format!("{name:?} can only become \"initial\".")))
+    Err(invalid(&format!(
+        "{name:?} can become \"initial\", or an event of the campaign by its number, such as \"event:5\"."
+    )))
 }

@@ -137,7 +137,7 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
             format!("CASE WHEN {value} IS NULL THEN 0 ELSE {} END", exists(target))
         }
         Kind::CampaignCurrency => format!(
-            "(SELECT c.currency FROM campaigns AS c WHERE c.namespace = {namespace} AND c.id = {})",
+            "(SELECT r.currency FROM campaigns AS r WHERE r.namespace = {namespace} AND r.id = {})",
             sent("campaign_id")
         ),
         Kind::TokenOwner => format!(
