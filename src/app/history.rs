@@ -79,6 +79,7 @@ pub static CONVERSIONS: Resource = Resource {
             Field::shown("amount", Kind::Price),
             Field::shown("revenue", Kind::Price),
             Field::shown("payout", Kind::Price),
+            text("exchange_rate"),
             Field::shown("is_test", Kind::Flag),
             Field::shown("is_lead", Kind::Flag),
             text("country"),

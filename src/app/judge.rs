@@ -193,6 +193,7 @@ impl Trial<'_> {
             proof: self.proof,
             arrived_at: self.arrived_at,
             campaign,
+            rates: &self.situation.space.rates,
             click: self.situation.click(postback),
             postback,
             warnings: self.warnings,

@@ -2,9 +2,11 @@
 
 use super::click_id::ClickKeys;
 use super::event::{Becomes, Event};
+use super::exchange::Rate;
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
 use super::network::Network;
+use super::payout::PayoutRule;
 use super::signature::SigningKey;
 use super::template::Template;
 use super::time::DAY_MS;
@@ -92,6 +94,8 @@ pub struct NamespaceSettings {
     pub token_hashes: Vec<SecretHash>,
     /// Affiliates whose links take no clicks.
     pub blocked_affiliates: Vec<u32>,
+    /// What amounts in other currencies are converted with.
+    pub rates: Vec<Rate>,
 }
 
 /// A destination of a campaign.
@@ -124,8 +128,10 @@ pub struct Campaign {
     pub default_status: Status,
     /// What the advertiser pays.
     pub revenue: Rule,
-    /// What the affiliate gets.
+    /// What the affiliate gets where none of `payouts` applies.
     pub payout: Rule,
+    /// The payout rules in force.
+    pub payouts: Vec<PayoutRule>,
     /// How postbacks prove themselves.
     pub authentication: Authentication,
     /// Networks that may post; empty for all.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::click_id::{Country, Flags};
 use super::configuration::Status;
-use super::money::Currency;
+use super::money::{Currency, Decimal};
 use super::permission::Proof;
 use super::refund::Refunds;
 use super::time::Timestamp;
@@ -185,6 +185,8 @@ pub struct Conversion {
     pub changed_by: Option<String>,
     /// What was refunded, once something was.
     pub refunds: Option<Refunds>,
+    /// What `amount` and `commission` were multiplied by to be in the campaign's currency.
+    pub exchange_rate: Option<Decimal>,
 }
 
 /// How the names of calls of the API begin that change conversions; those of postbacks differ.

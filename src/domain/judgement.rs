@@ -12,7 +12,8 @@ use super::click_id::{ClickId, Country, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{Conversion, Key, Source};
 use super::event::Event;
-use super::money::MoneyType;
+use super::exchange::Rate;
+use super::payout::Traits;
 use super::permission::{Act, Proof, may};
 use super::postback::Postback;
 use super::time::Timestamp;
@@ -20,7 +21,7 @@ use super::transition::Change;
 use super::verdict::{Reason, Refusal, Warning, WarningCode};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
-use money::{money, sent_money};
+use money::{Basis, money, payout_rule, sent_money};
 use rejection::rejection;
 use repeat::repeat;
 use status::{is_unknown_refund, status, status_reason};
@@ -66,6 +67,8 @@ pub struct Case<'a> {
     pub arrived_at: Timestamp,
     /// The campaign that it was authenticated for.
     pub campaign: &'a Campaign,
+    /// The namespace's rates of exchange.
+    pub rates: &'a [Rate],
     /// Its click.
     pub click: Click<'a>,
     /// Its parameters.
@@ -120,8 +123,13 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         let message = "without order_id only the time tells a repeat from a new event: the same parameters within 10 minutes are a repeat";
         warnings.push(Warning::about(WarningCode::NoIdempotencyKey, "order_id", message));
     }
-    let (status, why) = status(case, credit.flags, &mut warnings)?;
-    let money = money(case, &mut warnings)?;
+    let basis = basis(case, event, &credit);
+    let rule = payout_rule(case, &basis.traits);
+    let default = rule.default_status(case.campaign);
+    let (status, why) = status(case, credit.flags, default, &mut warnings)?;
+    let money = money(case, &basis, &rule, &mut warnings)?;
+    let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    explanation.extend(money.because);
     let mut sent_money = sent_money(case, Some(case.campaign.currency));
     // A repeat may name the click that this one left to its initial conversion.
     if let Some(click_id) = credit.click_id.as_ref().filter(|_| case.click.text().is_none()) {
@@ -149,7 +157,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         revenue: money.revenue,
         payout: money.payout,
         is_test: credit.is_test,
-        is_lead: events::rules(case).1.kind == MoneyType::Cpl,
+        is_lead: money.is_lead,
         click_flags: credit.flags,
         country: credit.country,
         sent_money,
@@ -160,15 +168,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         kept: case.postback.kept.clone(),
         goal: case.postback.goal.clone(),
         comment: case.postback.comment.clone(),
-        explanation: vec![
-            ("attribution", credit.why),
-            ("status", why),
-            ("revenue", money.why_revenue),
-            ("payout", money.why_payout),
-        ],
+        explanation,
         revision: 1,
         changed_by: None,
         refunds: None,
+        exchange_rate: money.exchange_rate,
     })))
 }
 
@@ -273,6 +277,20 @@ fn attribute(case: &Case<'_>) -> Result<Credit, Refusal> {
         Click::Unverified(text) => Err(unknown_click(text)),
         Click::Absent => Err(no_attribution()),
     }
+}
+
+/// What the money of a new conversion depends on besides what is sent.
+fn basis<'a>(case: &Case<'a>, event: Option<&Event>, credit: &Credit) -> Basis<'a> {
+    let traits = Traits {
+        affiliate_id: credit.affiliate_id,
+        // Nothing attributes by a coupon or a customer yet; a coupon that was merely sent is none.
+        coupon: None,
+        is_lifetime: false,
+        event_id: events::number(event),
+        goal: case.postback.goal.as_deref(),
+        country: credit.country,
+    };
+    Basis { traits, occurred_at: occurred_at(case), earlier_rate: None }
 }
 
 /// The refusal of an id that nothing verifies.

@@ -30,6 +30,7 @@ const UPDATE: &str = "UPDATE conversions SET amount = new.value ->> 'amount', \
      revenue = new.value ->> 'revenue', payout = new.value ->> 'payout', status = new.value ->> 'status', \
      status_reason = new.value ->> 'status_reason', sent_money = new.value ->> 'sent_money', \
      explanation = new.value ->> 'explanation', refunds = new.value ->> 'refunds', \
+     exchange_rate = new.value ->> 'exchange_rate', \
      revision = new.value ->> 'revision', changed_by = ?3 \
      FROM json_each(?2) AS new WHERE new.value ->> 'namespace' = ?1 \
      AND conversions.namespace = new.value ->> 'namespace' AND conversions.conversion_id = new.value ->> 'conversion_id' \
@@ -106,6 +107,7 @@ fn to_json(namespace: &Namespace, changes: &[Change]) -> String {
             "sent_money": row.sent_money,
             "explanation": row.explanation,
             "refunds": row.refunds,
+            "exchange_rate": row.exchange_rate,
             "what": change.what.as_str(),
             "before": state(&change.before).to_string(),
             "after": state(&change.after).to_string(),

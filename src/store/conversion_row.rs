@@ -8,7 +8,7 @@ use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney, Source};
 use crate::domain::judgement::{AssumedInitial, Assumptions, InitialBy};
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, Decimal};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
 use crate::domain::time::Timestamp;
@@ -17,10 +17,11 @@ use crate::domain::time::Timestamp;
 pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurred_at, source, proof, \
     click_id, clicked_at, ref_id, campaign_id, affiliate_id, event_id, order_id, status, status_reason, \
     currency, amount, revenue, payout, is_test, is_lead, click_flags, country, sent_money, first_status, \
-    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by, refunds, event_name";
+    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by, refunds, event_name, \
+    exchange_rate";
 
 /// How many columns [`COLUMNS`] names.
-pub(crate) const COLUMN_COUNT: usize = 36;
+pub(crate) const COLUMN_COUNT: usize = 37;
 
 rows! {
     /// A conversion as stored.
@@ -62,6 +63,7 @@ rows! {
         pub(crate) changed_by: Option<String>,
         pub(crate) refunds: Option<String>,
         event_name: Option<String>,
+        pub(crate) exchange_rate: Option<String>,
     }
 }
 
@@ -111,6 +113,7 @@ impl ConversionRow {
             changed_by: c.changed_by.clone(),
             refunds: c.refunds.as_ref().map(changes::refunds_to_text),
             event_name: c.event_name.clone(),
+            exchange_rate: c.exchange_rate.map(Decimal::normalised),
         }
     }
 
@@ -153,6 +156,7 @@ impl ConversionRow {
             self.changed_by.into(),
             self.refunds.into(),
             self.event_name.into(),
+            self.exchange_rate.into(),
         ]
     }
 
@@ -199,6 +203,7 @@ impl ConversionRow {
                 Some(text) => Some(changes::refunds_from_text(&text)?),
             },
             event_name: self.event_name,
+            exchange_rate: self.exchange_rate.as_deref().and_then(Decimal::parse_rate),
         })
     }
 }
@@ -284,7 +289,7 @@ fn sent_money(text: &str) -> SentMoney {
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names = ["attribution", "status", "revenue", "payout", "updated", "refund"];
+    let names = ["attribution", "status", "revenue", "payout", "exchange", "updated", "refund"];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

@@ -5,7 +5,7 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::row::{Read, rows};
-use super::{Row, Statement, json, unhex};
+use super::{Row, Statement, json, payout_rows, unhex};
 use crate::app::memory::{Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::configuration::{
@@ -37,6 +37,8 @@ macro_rules! tokens_of {
 
 const NAMESPACE: &str = concat!(
     "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+     (SELECT json_group_array(json_array(from_currency, to_currency, rate, valid_from)) \
+      FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
       WHERE namespace = ?1 AND state = 'blocked') AS blocked_affiliates, ",
     tokens_of!("namespace", "0"),
@@ -50,6 +52,11 @@ const CAMPAIGN: &str = concat!(
      required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
      (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
+     (SELECT json_group_array(json_object('id', o.id, 'affiliate_id', o.affiliate_id, 'coupon', o.coupon, \
+        'is_lifetime', o.is_lifetime, 'event_id', o.event_id, 'goal', o.goal, 'countries', o.countries, \
+        'payout_type', o.payout_type, 'payout_fixed', o.payout_fixed, 'payout_percent', o.payout_percent, \
+        'payout_max', o.payout_max, 'default_status', o.default_status)) \
+      FROM payouts o INDEXED BY payouts_of_campaign WHERE o.namespace = ?1 AND o.campaign_id = ?2 AND o.state = 'active') AS payouts, \
      (SELECT json_group_array(json_object('id', e.id, 'name', e.name, 'revenue_type', e.revenue_type, \
       'revenue_fixed', e.revenue_fixed, 'revenue_percent', e.revenue_percent, 'payout_type', e.payout_type, \
       'payout_fixed', e.payout_fixed, 'payout_percent', e.payout_percent, 'repeat', e.repeat, \
@@ -126,6 +133,7 @@ rows! {
         traffic_back_url: Option<String>,
         collect_origins: String,
         blocked_affiliates: String,
+        rates: Option<String>,
         token_hashes: String,
     }
 }
@@ -141,6 +149,7 @@ impl NamespaceRow {
             collect_origins: json::texts(&self.collect_origins),
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
+            rates: payout_rows::rates(self.rates.as_deref())?,
         })
     }
 }
@@ -262,7 +271,8 @@ rows! {
         site_events: String,
         status_words: Option<String>,
         landing_pages: String,
-        // Copies that an earlier version wrote have none.
+        // Copies that an earlier version wrote have none of these.
+        payouts: Option<String>,
         events: Option<String>,
         token_hashes: String,
         // Copies that an earlier version wrote have none.
@@ -309,6 +319,7 @@ impl CampaignRow {
                 .collect(),
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
+            payouts: payout_rows::payouts(self.payouts.as_deref())?,
             token_hashes: hashes(&self.token_hashes),
             signing_keys: signing_keys(
                 self.signing_secrets.as_deref(),

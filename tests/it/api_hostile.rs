@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::support::World;
 use crate::support::world::ROOT_KEY;
 
-const RESOURCES: [&str; 10] = [
+const RESOURCES: [&str; 12] = [
     "namespaces",
     "hosts",
     "keys",
@@ -19,10 +19,12 @@ const RESOURCES: [&str; 10] = [
     "links",
     "tokens",
     "signing-secrets",
+    "payouts",
+    "rates",
 ];
 
 /// Names of fields, so that random objects get past the first check often.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 32] = [
     "name",
     "hostname",
     "scopes",
@@ -48,6 +50,13 @@ const FIELDS: [&str; 25] = [
     "level_id",
     "links",
     "secret",
+    "countries",
+    "event_id",
+    "payout_max",
+    "from_currency",
+    "to_currency",
+    "rate",
+    "valid_from",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {

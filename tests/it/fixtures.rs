@@ -16,6 +16,10 @@ struct Fixture {
     campaign: serde_json::Map<String, Value>,
     #[serde(default)]
     events: Vec<Value>,
+    #[serde(default)]
+    payouts: Vec<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    rates: Vec<Value>,
     clicks: Option<usize>,
     requests: Vec<Ask>,
 }
@@ -62,6 +66,15 @@ fn run(fixture: &Fixture) -> Result<(), String> {
         event["campaign_id"] = 1.into();
         shop.operator.creates("events", event);
     }
+    for payout in &fixture.payouts {
+        let mut payout = payout.clone();
+        payout.insert("campaign_id".to_owned(), 1.into());
+        shop.operator.creates("payouts", Value::Object(payout));
+    }
+    for rate in &fixture.rates {
+        shop.operator.creates("rates", rate.clone());
+    }
+    world.waits_ms(30_001);
     let clicks: Vec<String> = (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
     let fill = |text: &str| {
         clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {

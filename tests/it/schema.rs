@@ -270,6 +270,8 @@ const ALLOWED: &[&str] = &[
     "UNION ALL",
     // Only of those who are blocked.
     "SEARCH affiliates USING COVERING INDEX affiliates_blocked (namespace=?)",
+    // At most 500, all of which are wanted.
+    "SEARCH rates USING PRIMARY KEY (namespace=?)",
     // One row, and a handful that waits to be removed.
     "SCAN heartbeats",
     "SCAN stale_copies",

@@ -81,9 +81,11 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "hosts" => vec![Wanted::Host(text("hostname").to_owned())],
         "advertisers" => vec![Wanted::Advertiser(name(), id("id"))],
         "campaigns" => vec![Wanted::Campaign(name(), id("id"))],
-        "landing-pages" | "events" => vec![Wanted::Campaign(name(), id("campaign_id"))],
-        // A namespace's copy lists the affiliates who are blocked.
-        "affiliates" => vec![Wanted::Namespace(name())],
+        "landing-pages" | "events" | "payouts" => {
+            vec![Wanted::Campaign(name(), id("campaign_id"))]
+        }
+        // A namespace's copy lists the affiliates who are blocked, and its rates.
+        "affiliates" | "rates" => vec![Wanted::Namespace(name())],
         "links" if is_set(record, "is_default") => vec![
             Wanted::Link(name(), id("id")),
             Wanted::DefaultLink(name(), id("campaign_id"), id("affiliate_id")),

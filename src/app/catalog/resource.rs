@@ -26,6 +26,8 @@ pub enum Kind {
     Count(i64, i64),
     /// The id of an object of another resource.
     Reference(&'static str),
+    /// The id of an object of another resource, or null for all of them (stored as 0).
+    Limit(&'static str),
     /// The id of the advertiser, campaign or event that a token's level asks for.
     TokenOwner,
     /// A currency's code.
@@ -34,6 +36,8 @@ pub enum Kind {
     Money,
     /// A percentage.
     Percent,
+    /// A rate of exchange.
+    Rate,
     /// IANA's name of a time zone.
     TimeZone,
     /// A landing page's address with macros.
@@ -46,7 +50,7 @@ pub enum Kind {
     List(Item),
     /// Names and values.
     Map(Entry),
-    /// The currency of the campaign that `campaign_id` names, taken over at creation.
+    /// The currency of the campaign that `campaign_id` names, taken over at creation. Only shown.
     CampaignCurrency,
     /// The name of an event, as postbacks send it.
     EventName,
@@ -78,6 +82,8 @@ pub enum Item {
     PostbackParameter,
     /// A scope of a key.
     Scope,
+    /// A country of ISO 3166.
+    Country,
 }
 
 /// What the values of a map are.
@@ -180,6 +186,21 @@ impl Field {
     }
 }
 
+/// A bound on how many objects an owner has at once, because a copy of the configuration holds all
+/// of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The column of the owner within the namespace; without one the namespace is it.
+    pub owner: Option<&'static str>,
+    /// A column that is never null. The store leaves it null, and thereby refuses the write, where
+    /// the owner has so many already.
+    pub column: &'static str,
+    /// Whether only active ones count; then `column` is the state.
+    pub is_of_active: bool,
+    /// The most objects.
+    pub most: u32,
+}
+
 /// What `DELETE` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -208,6 +229,8 @@ pub struct Resource {
     pub removal: Removal,
     /// How many can be created by one request.
     pub most_at_once: usize,
+    /// How many an owner may have, where that is bounded.
+    pub bound: Option<Bound>,
 }
 
 impl Resource {
@@ -225,6 +248,7 @@ impl Resource {
             fields,
             removal: Removal::Refused,
             most_at_once: 1,
+            bound: None,
         }
     }
 

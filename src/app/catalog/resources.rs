@@ -1,6 +1,6 @@
 //! The resources that operators manage. A new field is a line here and a column in a migration.
 
-use super::resource::{Entry, Field, Item, Kind, Removal, Resource};
+use super::resource::{Bound, Entry, Field, Item, Kind, Removal, Resource};
 
 const ID: Field = Field::shown("id", Kind::Count(1, i64::MAX));
 const CREATED_AT: Field = Field::shown("created_at", Kind::Time);
@@ -207,8 +207,63 @@ pub static SIGNING_SECRETS: Resource = Resource {
     )
 };
 
+/// What affiliates are paid, by cases. Never deleted, because explanations name them.
+///
+/// Every rule of a campaign is part of the campaign's configuration, which the redirect reads as
+/// well, so there is a bound. Personal rules are no exception: kept with the affiliate's links
+/// instead, one edit would have to follow to any number of links.
+pub static PAYOUTS: Resource = Resource {
+    bound: Some(Bound {
+        owner: Some("campaign_id"),
+        column: "state",
+        is_of_active: true,
+        most: 500,
+    }),
+    ..Resource::numbered(
+        "payouts",
+        "payout rule",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::shown("currency", Kind::CampaignCurrency),
+            Field::nullable("name", Kind::Name),
+            Field::nullable("affiliate_id", Kind::Limit("affiliates")).once().filter(),
+            Field::nullable("coupon", Kind::Code),
+            Field::number("is_lifetime", Kind::Flag, 0),
+            Field::nullable("event_id", Kind::Count(0, u32::MAX as i64)),
+            Field::nullable("goal", Kind::Code),
+            Field::text("countries", Kind::List(Item::Country), "[]"),
+            Field::text("payout_type", MONEY_TYPE, "fixed"),
+            Field::number("payout_fixed", Kind::Money, 0),
+            Field::number("payout_percent", Kind::Percent, 0),
+            Field::nullable("payout_max", Kind::Money),
+            Field::nullable("default_status", Kind::Choice(&["approved", "pending", "hold"])),
+            Field::text("state", LIVE, "active").filter(),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// What amounts in other currencies are converted with.
+pub static RATES: Resource = Resource {
+    removal: Removal::Deleted,
+    bound: Some(Bound { owner: None, column: "rate", is_of_active: false, most: 500 }),
+    ..Resource::numbered(
+        "rates",
+        "rate",
+        &[
+            ID,
+            Field::required("from_currency", Kind::Currency).once().filter(),
+            Field::required("to_currency", Kind::Currency).once().filter(),
+            Field::required("rate", Kind::Rate),
+            Field::required("valid_from", Kind::Time),
+            CREATED_AT,
+        ],
+    )
+};
+
 /// Every resource that is managed.
-pub static ALL: [&Resource; 11] = [
+pub static ALL: [&Resource; 13] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
@@ -220,4 +275,6 @@ pub static ALL: [&Resource; 11] = [
     &LINKS,
     &TOKENS,
     &SIGNING_SECRETS,
+    &PAYOUTS,
+    &RATES,
 ];

@@ -1,7 +1,7 @@
 //! What a known key means: a repeat, a contradiction, an update, or a transition.
 
 use super::events::repeated;
-use super::money::{money, sent_money};
+use super::money::{Basis, money, payout_rule, sent_money};
 use super::rejection::unknown_order;
 use super::status::{is_held, map_status, refund_without_status};
 use super::{Case, Facts, Judgement};
@@ -146,7 +146,9 @@ fn updated(
         return Err(Refusal::of(Reason::Conflict, name, detail));
     }
     let postback = completed(case.postback, known);
-    let money = money(&Case { postback: &postback, ..*case }, &mut Vec::new())?;
+    let basis = Basis::of_known(known, &postback);
+    let rule = payout_rule(case, &basis.traits);
+    let money = money(&Case { postback: &postback, ..*case }, &basis, &rule, &mut Vec::new())?;
     let mut sent = sent_money(case, None);
     let kept = known.sent_money.iter().filter(|(n, _)| !sent.iter().any(|(s, _)| s == n));
     let kept: SentMoney = kept.cloned().collect();
@@ -156,6 +158,7 @@ fn updated(
         revenue: money.revenue,
         payout: money.payout,
         sent_money: sent,
+        exchange_rate: money.exchange_rate,
         ..known.clone()
     };
     take_again(&mut after)?;
@@ -163,7 +166,8 @@ fn updated(
         "updated",
         format!("a later postback sent another {name}; the campaign lets it update"),
     );
-    after.explain("revenue", money.why_revenue);
-    after.explain("payout", money.why_payout);
+    for (what, why) in money.because {
+        after.explain(what, why);
+    }
     Ok(Change::new(What::Money, known, after, case.request_id))
 }

@@ -8,10 +8,12 @@ use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
 use crate::domain::verdict::{Reason, Refusal, Warning, WarningCode};
 
-/// The status that a new conversion starts with, and why.
+/// The status that a new conversion starts with, and why. `default` is what it is if nothing says
+/// otherwise.
 pub(super) fn status(
     case: &Case<'_>,
     click: Flags,
+    default: (Status, String),
     warnings: &mut Vec<Warning>,
 ) -> Result<(Status, String), Refusal> {
     let postback = case.postback;
@@ -20,7 +22,7 @@ pub(super) fn status(
     } else if let Some(word) = postback.status.as_deref() {
         (map_status(word, case.campaign)?, format!("status={word} was sent"))
     } else {
-        (case.campaign.default_status, "the campaign's default".to_owned())
+        default
     };
     if !click.has(Flags::COUNTED) {
         let message = "the click had been stored as not counted; it converted and counts now";

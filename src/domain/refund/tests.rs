@@ -49,6 +49,7 @@ fn sale(amount: Option<&str>, revenue: i64, payout: i64) -> Conversion {
         changed_by: None,
         event_name: None,
         refunds: None,
+        exchange_rate: None,
     }
 }
 

@@ -140,6 +140,23 @@ pub(super) fn dangling(field: String) -> FieldFault {
     (field, "unknown_reference", message)
 }
 
+/// The owner of a resource has as many as it may have.
+fn full(resource: &Resource) -> Response {
+    let most = resource.bound.map_or(0, |bound| bound.most);
+    let detail = match resource.bound.and_then(|bound| bound.owner) {
+        Some(_) => format!(
+            "This campaign has {most} active {}s already, and can have no more; archive some first.",
+            resource.singular
+        ),
+        None => format!(
+            "This namespace has {most} {}s already, and can have no more; delete those that no sale \
+             is reported for any more, or change one instead of adding another.",
+            resource.singular
+        ),
+    };
+    Response::problem(409, "too_many", &detail)
+}
+
 /// Why a use case stopped.
 pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) -> Response {
     // A column is named as the field that it holds.
@@ -171,6 +188,11 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "conflict",
             "Two signing secrets of this campaign are valid already; revoke one of them first.",
         ),
+        Stopped::Write(WriteFault::Missing(column))
+            if resource.bound.is_some_and(|bound| bound.column == column) =>
+        {
+            full(resource)
+        }
         Stopped::Write(WriteFault::Missing(column)) => invalid_fields(vec![dangling(name(column))]),
         Stopped::Dangling(column, places) => {
             let field = name(column);

@@ -46,8 +46,8 @@ fn shown(field: &Field, record: &Record) -> Value {
         Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
         Kind::Time => instant(&stored),
         Kind::Price => price(&stored, record),
-        // A token of the namespace itself belongs to no object.
-        Kind::TokenOwner if stored.as_i64() == Some(0) => Value::Null,
+        // A token of the namespace itself belongs to no object, and a limit of 0 is none.
+        Kind::TokenOwner | Kind::Limit(_) if stored.as_i64() == Some(0) => Value::Null,
         _ => stored,
     }
 }

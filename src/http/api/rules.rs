@@ -23,6 +23,8 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
         "events" => vec![campaign_exists(record, facts)],
         "campaigns" => vec![site_events_exist(record, facts)],
         "tokens" => vec![level_names_its_owner(record)],
+        "payouts" => vec![campaign_exists(record, facts)],
+        "rates" => vec![currencies_differ(record)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -58,10 +60,19 @@ pub(super) fn of_scopes(
     Some(problem::field("scopes", ("missing_scope", message)))
 }
 
-/// A landing page or event belongs to a campaign of this namespace.
+/// A landing page, event or payout rule belongs to a campaign of this namespace.
 fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
     record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
     Some(problem::dangling("campaign_id".to_owned()))
+}
+
+/// A currency is worth one of itself.
+fn currencies_differ(record: &Record) -> Option<FieldFault> {
+    let code = |field: &str| record.get(field).and_then(Value::as_str);
+    (code("from_currency")? == code("to_currency")?).then(|| {
+        let message = "Send another currency than from_currency.".to_owned();
+        problem::field("to_currency", ("invalid", message))
+    })
 }
 
 /// A site event becomes an event that the campaign has; a new campaign has none yet.

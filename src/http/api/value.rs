@@ -7,12 +7,14 @@ mod event;
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::click_id::Country;
 use crate::domain::configuration::Status;
 use crate::domain::event::Becomes;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
 use crate::domain::template::{self, Macro};
+use crate::domain::time::Timestamp;
 use crate::domain::{parameters, web_address};
 
 /// What is wrong with a value: a code, and a sentence that says what to send instead.
@@ -45,6 +47,7 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     let sent = sent.ok_or_else(|| invalid("it has to be a number."))?;
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
+        (Kind::Currency, Value::String(text)) => currency(&text),
         (_, sent) => Ok(sent),
     }
 }
@@ -67,7 +70,7 @@ pub(super) fn read(
                 .map(Value::from)
                 .ok_or_else(|| invalid(&format!("Send a whole number from {min} to {max}.")))
         }
-        Kind::Reference(_) | Kind::TokenOwner => {
+        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => {
             let id = sent.as_u64().filter(|id| (1..=MAX_ID).contains(id));
             id.map(Value::from).ok_or_else(|| invalid("Send an id, a number from 1."))
         }
@@ -84,6 +87,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Money => "Send the amount as a string, such as \"5.00\".",
         Kind::Percent => "Send the percentage as a string, such as \"12.5\".",
+        Kind::Rate => "Send the rate as a string, such as \"1.0842\".",
         _ => "Send a string.",
     }
 }
@@ -96,16 +100,23 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::NamespaceName => namespace_name(text),
         Kind::Hostname => hostname(text, reading),
         Kind::Choice(words) => choice(words, text),
-        Kind::Currency => match Currency::parse(text) {
-            Some(currency) => Ok(currency.code().into()),
-            None => Err(invalid("Send a currency's code of ISO 4217, such as \"USD\".")),
-        },
+        Kind::Currency => currency(text),
         Kind::Money => money(text, reading, before),
         Kind::Percent => {
             BasisPoints::parse_percent(text).map(|points| points.0.into()).ok_or_else(|| {
                 invalid("Send a percentage from \"0\" to \"100\" with at most two decimals.")
             })
         }
+        Kind::Rate => match Decimal::parse_rate(text) {
+            Some(rate) => Ok(rate.normalised().into()),
+            None => {
+                Err(invalid("Send a number above 0 with at most 10 decimals, such as \"1.0842\"."))
+            }
+        },
+        Kind::Time => match Timestamp::parse(text) {
+            Some(time) => Ok(time.ms().into()),
+            None => Err(invalid("Send a time of RFC 3339, such as \"2026-11-21T00:00:00Z\".")),
+        },
         Kind::TimeZone if is_time_zone(text) => Ok(text.into()),
         Kind::TimeZone => {
             Err(invalid("Send the IANA name of a time zone, such as \"Europe/Paris\"."))
@@ -140,6 +151,11 @@ fn choice(words: &[&str], text: &str) -> Result<Value, Fault> {
         return Ok(text.into());
     }
     Err(invalid(&format!("Send one of {}.", words.join(", "))))
+}
+
+fn currency(text: &str) -> Result<Value, Fault> {
+    let currency = Currency::parse(text).map(|currency| currency.code().into());
+    currency.ok_or_else(|| invalid("Send a currency's code of ISO 4217, such as \"USD\"."))
 }
 
 fn namespace_name(text: &str) -> Result<Value, Fault> {
@@ -261,6 +277,10 @@ fn list(item: Item, sent: &Value, reading: &Reading<'_>) -> Result<Value, Fault>
 fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> {
     let lower = text.to_ascii_lowercase();
     let (is_valid, wanted) = match item {
+        Item::Country => match Country::parse(&text.to_ascii_uppercase()) {
+            Some(country) => return Ok(country.as_str().to_owned()),
+            None => (false, "a country's two letters of ISO 3166, such as DE"),
+        },
         Item::Network => {
             (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
         }
