@@ -76,6 +76,7 @@ pub async fn collect(
         postback,
         warnings: Vec::new(),
         address,
+        signed: Default::default(),
     };
     Collected::Judged(Box::new(report(ports, memory, moment, &arrived).await))
 }

@@ -1,9 +1,12 @@
 //! A postback, from its arrival to its answer; also what pixels and the site script report, and
 //! judging again.
 
+mod decide;
 mod outcome;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
+
+use decide::decide;
 
 use crate::app::memory::{Lookup, Memory};
 use crate::app::ports::{
@@ -18,6 +21,7 @@ use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};
 use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::signature::Signed;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
 
@@ -31,7 +35,7 @@ const MAX_TRIES: usize = 3;
 
 /// A report as it arrived, parsed.
 #[derive(Debug)]
-pub struct Report {
+pub struct Report<'a> {
     /// The namespace that the host names.
     pub namespace: Namespace,
     /// Where it came in.
@@ -42,6 +46,8 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// The client's address.
     pub address: Option<IpAddress>,
+    /// The request as it may have been signed; empty where nothing can be.
+    pub signed: Signed<'a>,
 }
 
 /// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
@@ -64,7 +70,7 @@ pub async fn report(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Outcome {
     let request_id = request_id(moment);
     let format = report.postback.reply_format.unwrap_or(ReplyFormat::Json);
@@ -96,13 +102,18 @@ async fn authenticated(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Result<(Situation, Proof), Stop> {
     let (postback, now) = (&report.postback, moment.now);
     let situation = situate(ports, memory, &report.namespace, postback, now).await?;
-    let proof =
-        prove(ports, memory, &situation, postback, report.source, report.address, now).await?;
+    let was_known = situation.campaign.is_some();
+    let proof = prove(ports, memory, &situation, report, now).await?;
     let situation = recollect(ports, memory, &report.namespace, postback, situation, now).await?;
+    if was_known || situation.campaign.is_none() {
+        return Ok((situation, proof));
+    }
+    // Only now it is known which campaign's signature and addresses are wanted.
+    let proof = prove(ports, memory, &situation, report, now).await?;
     Ok((situation, proof))
 }
 
@@ -110,7 +121,7 @@ async fn authenticated(
 /// Names that a stranger made up are not kept apart, or they would fill the tables.
 fn refused_request(
     memory: &Memory,
-    report: &Report,
+    report: &Report<'_>,
     moment: &Moment<'_>,
     refusal: &Refusal,
 ) -> RefusedRequest {
@@ -213,7 +224,7 @@ impl Trial<'_> {
         let mut judgement = judge(case, &Facts::default());
         if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
             let facts = ports.facts(self.namespace, &Question::about(case)).await?;
-            judgement = judge(case, &facts);
+            judgement = decide(ports, self.namespace, case, facts).await?;
         }
         if self.postback.is_dry_run {
             return Ok(self.dry_run(case, judgement));
@@ -232,15 +243,21 @@ impl Trial<'_> {
                         ports.commit(self.namespace, &new, is_one_per_click, &entry).await?;
                     (Verdict::Recorded, new, commit)
                 }
-                Judgement::Change(changed) => {
-                    let entry = self.entry(Verdict::Updated, None, Some(&changed.conversion_id));
-                    let commit = ports.change(self.namespace, &changed, &entry).await?;
-                    (Verdict::Updated, changed, commit)
+                Judgement::Change(changes) => {
+                    let Some(first) = changes.first().map(|change| change.after.clone()) else {
+                        return Err(Unavailable); // There is at least one.
+                    };
+                    let entry = self.entry(Verdict::Updated, None, Some(&first.conversion_id));
+                    let question = Question::about(case);
+                    let commit = ports.change(self.namespace, &changes, &entry, &question).await?;
+                    (Verdict::Updated, Box::new(first), commit)
                 }
             };
             match commit {
                 Commit::Done => return Ok(self.committed(verdict, *conversion)),
-                Commit::Contradicted(facts) => judgement = judge(case, &facts),
+                Commit::Contradicted(facts) => {
+                    judgement = decide(ports, self.namespace, case, *facts).await?;
+                }
             }
         }
         Err(Unavailable)
@@ -261,7 +278,10 @@ impl Trial<'_> {
     fn dry_run(&self, case: &Case<'_>, judgement: Judgement) -> Outcome {
         let mut outcome = match judgement {
             Judgement::Create(new) => self.outcome(Verdict::Recorded, None, Some(*new)),
-            Judgement::Change(changed) => self.outcome(Verdict::Updated, None, Some(*changed)),
+            Judgement::Change(changes) => {
+                let first = changes.into_iter().next().map(|change| change.after);
+                self.outcome(Verdict::Updated, None, first)
+            }
             Judgement::Repeat(known) => {
                 let current_status = Some(known.status);
                 Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(*known)) }
@@ -274,7 +294,11 @@ impl Trial<'_> {
     }
 
     /// The ledger is down: a copy may know the key all the same. Nothing else can be acknowledged.
+    /// Nor can a status: the copy may be older than the last transition.
     async fn answer_from_copy(&self, ports: &impl Ports, case: &Case<'_>) -> Outcome {
+        if self.postback.asks_for_status() {
+            return self.outcome(Verdict::Rejected, Some(storage_unavailable()), None);
+        }
         let copy = match Question::about(case).conversion_id {
             Some(conversion_id) => ports.recall(self.namespace, &conversion_id).await,
             None => None,

@@ -21,3 +21,4 @@ pub mod rate;
 pub mod refusals;
 pub mod settings;
 pub mod situate;
+pub mod statuses;

@@ -4,6 +4,7 @@ use super::click_id::ClickKeys;
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
 use super::network::Network;
+use super::signature::SigningKey;
 use super::template::Template;
 use super::time::DAY_MS;
 use super::verdict::words;
@@ -50,6 +51,8 @@ words! {
         None = "none",
         /// By a token.
         Token = "token",
+        /// By a signature; nothing else does.
+        Hmac = "hmac",
     }
 }
 
@@ -150,8 +153,12 @@ pub struct Campaign {
     pub landing_pages: Vec<LandingPage>,
     /// The campaign's own tokens.
     pub token_hashes: Vec<SecretHash>,
+    /// With what its postbacks may be signed.
+    pub signing_keys: Vec<SigningKey>,
     /// Site events that become the initial conversion.
     pub site_events: Vec<String>,
+    /// The advertiser's words for statuses, in small letters, besides those that all know.
+    pub status_words: Vec<(String, Status)>,
 }
 
 impl Campaign {

@@ -8,6 +8,7 @@ use super::click_id::{Country, Flags};
 use super::configuration::Status;
 use super::money::Currency;
 use super::permission::Proof;
+use super::refund::Refunds;
 use super::time::Timestamp;
 use super::verdict::{Warning, words};
 
@@ -144,8 +145,26 @@ pub struct Conversion {
     pub explanation: Vec<(&'static str, String)>,
     /// Grows with each change.
     pub revision: u32,
-    /// The request that changed it last; `None` while it is as recorded.
+    /// The postback or call of the API that changed it last; `None` while it is as recorded.
     pub changed_by: Option<String>,
+    /// What was refunded, once something was.
+    pub refunds: Option<Refunds>,
+}
+
+/// How the names of calls of the API begin that change conversions; those of postbacks differ.
+pub const CALL_PREFIX: &str = "op_";
+
+impl Conversion {
+    /// Whether an operator changed it last.
+    pub fn is_changed_by_operator(&self) -> bool {
+        self.changed_by.as_deref().is_some_and(|by| by.starts_with(CALL_PREFIX))
+    }
+
+    /// Says how something came about, instead of what was said of it before.
+    pub fn explain(&mut self, what: &'static str, why: String) {
+        self.explanation.retain(|(explained, _)| *explained != what);
+        self.explanation.push((what, why));
+    }
 }
 
 #[cfg(test)]

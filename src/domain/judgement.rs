@@ -2,6 +2,7 @@
 //! request say, made again on what the store says, and made again next week.
 
 mod money;
+mod rejection;
 mod repeat;
 mod status;
 
@@ -12,10 +13,12 @@ use super::money::MoneyType;
 use super::permission::{Act, Proof, may};
 use super::postback::Postback;
 use super::time::Timestamp;
+use super::transition::Change;
 use super::verdict::{Reason, Refusal, Warning};
 use money::{money, sent_money};
+use rejection::rejection;
 use repeat::repeat;
-use status::{status, status_reason};
+use status::{is_unknown_refund, status, status_reason};
 
 /// What a postback says of its click.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +78,10 @@ pub struct Facts {
     pub by_click: Option<Conversion>,
     /// The conversion of the same campaign, event and order.
     pub by_order: Option<Conversion>,
+    /// Every conversion of the click, where the question asks for them.
+    pub of_click: Vec<Conversion>,
+    /// What the requests that made and changed the conversion said; `None` until it was read.
+    pub heard: Option<Vec<Vec<(String, String)>>>,
 }
 
 /// What to ask the store about a case, to get its [`Facts`].
@@ -88,6 +95,8 @@ pub struct Question {
     pub order: Option<(u32, String)>,
     /// The event, or [`INITIAL`].
     pub event_id: u32,
+    /// Whether every conversion of the click is asked for, of whichever event.
+    pub is_all_of_click: bool,
 }
 
 impl Question {
@@ -96,11 +105,15 @@ impl Question {
         let order_id = case.postback.order_id.clone();
         // A click with many orders has as many conversions, of which none answers the question.
         let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
+        // A rejection counts them, and names one or all.
+        let is_all_of_click = case.postback.new_rejected_reason.is_some();
+        let has_answer = is_one_per_click || is_all_of_click;
         Self {
             conversion_id: key(case, INITIAL, &Facts::default()).ok(),
-            click_id: case.click.text().filter(|_| is_one_per_click).map(str::to_owned),
+            click_id: case.click.text().filter(|_| has_answer).map(str::to_owned),
             order: order_id.map(|order_id| (case.campaign.id, order_id)),
             event_id: INITIAL,
+            is_all_of_click,
         }
     }
 }
@@ -111,8 +124,9 @@ pub enum Judgement {
     /// Commit this conversion, provided that nothing of the same key, click (where it converts
     /// once) or order is there; the commit checks it.
     Create(Box<Conversion>),
-    /// Commit this changed conversion, provided that its revision is still the one before.
-    Change(Box<Conversion>),
+    /// Commit these changes, at least one and all or none, provided that each conversion still has
+    /// the revision that was seen.
+    Change(Vec<Change>),
     /// The same was reported before.
     Repeat(Box<Conversion>),
     /// No.
@@ -132,10 +146,14 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     permit(case)?;
     agree(case)?;
     let event_id = event(case)?;
+    if let Some(reason) = case.postback.new_rejected_reason.as_deref() {
+        return rejection(case, event_id, reason, facts);
+    }
     let conversion_id = key(case, event_id, facts)?;
     if let Some(known) = known(case, facts) {
-        return repeat(case, known);
+        return repeat(case, known, facts);
     }
+    is_unknown_refund(case)?;
     let (text, id, link) = attribute(case)?;
     window(case, id)?;
     intake(case)?;
@@ -182,6 +200,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         ],
         revision: 1,
         changed_by: None,
+        refunds: None,
     })))
 }
 
@@ -204,13 +223,6 @@ fn permit(case: &Case<'_>) -> Result<(), Refusal> {
     }
     if postback.is_dry_run && !may(case.proof, Act::SeeMoney, case.campaign) {
         return Err(Refusal::of(Reason::BadToken, "dry_run", "dry_run needs a token"));
-    }
-    if postback.new_rejected_reason.is_some() {
-        return Err(Refusal::of(
-            Reason::InvalidTransition,
-            "new_rejected_reason",
-            "a recorded conversion's status cannot be changed by postback in this version",
-        ));
     }
     Ok(())
 }

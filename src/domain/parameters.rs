@@ -13,7 +13,9 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use names::{canonical_name, is_placeholder, looks_like_click, looks_like_postback};
+pub use names::{
+    canonical_name, is_placeholder, looks_like_click, looks_like_postback, wire_names,
+};
 use names::{is_prose, known_name};
 
 /// The longest query in bytes (wire.md 2).
@@ -231,6 +233,11 @@ impl Format {
             _ => None,
         }
     }
+}
+
+/// Whether a content type is one that is certainly neither JSON nor a form.
+pub fn is_unreadable_type(content_type: &str) -> bool {
+    Format::of(content_type) == Some(Format::Unreadable)
 }
 
 /// Whether a content type's subtype is one that is certainly neither JSON nor a form.

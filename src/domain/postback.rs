@@ -70,12 +70,16 @@ pub struct Postback {
     pub third_party_rejected_reason: Option<String>,
     /// Rejects an existing conversion, for this reason.
     pub new_rejected_reason: Option<String>,
+    /// Whether that rejects every conversion of the click.
+    pub is_all_events: bool,
     /// Tells partial refunds apart.
     pub refund_id: Option<String>,
     /// When it happened.
     pub occurred_at: Option<Timestamp>,
     /// The token, in plain text; dropped before anything is stored.
     pub token: Option<String>,
+    /// When it was signed, as sent; dropped as well.
+    pub timestamp: Option<String>,
     /// Shown to the affiliate.
     pub comment: Option<String>,
     /// Whether only the verdict is wanted.
@@ -105,6 +109,11 @@ impl Postback {
         let all: Vec<(String, String)> =
             known.chain(parameters.unknown().iter().cloned()).collect();
         Self::from_pairs(all, now, |canonical| parameters.wire_name(canonical).to_owned())
+    }
+
+    /// Whether it asks for a status, on which the time of asking bears.
+    pub fn asks_for_status(&self) -> bool {
+        self.status.is_some() || self.new_rejected_reason.is_some() || self.refund_id.is_some()
     }
 
     /// Reads canonical pairs again, as an inbox row keeps them.
@@ -169,17 +178,13 @@ impl Postback {
             reason: reader.text("reason"),
             third_party_rejected_reason: reader.text("third_party_rejected_reason"),
             new_rejected_reason: reader.text("new_rejected_reason"),
+            is_all_events: reader.flag("all_events")?,
             refund_id: reader.text("refund_id"),
             occurred_at,
             token: reader.text("secure"),
+            timestamp: reader.text("timestamp"),
             comment: reader.text("comment"),
-            is_dry_run: reader
-                .read("dry_run", "1", |text| match text {
-                    "1" | "true" => Some(true),
-                    "0" | "false" => Some(false),
-                    _ => None,
-                })?
-                .unwrap_or(false),
+            is_dry_run: reader.flag("dry_run")?,
             reply_format: reader.read("response", "json, text or gif", ReplyFormat::from_word)?,
             kept: pairs
                 .iter()
@@ -233,6 +238,15 @@ impl Reader<'_> {
             let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             if is_number { text.parse().ok() } else { None }
         })
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        let truth = self.read(name, "1", |text| match text {
+            "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        })?;
+        Ok(truth.unwrap_or(false))
     }
 
     fn order(&self, name: &str) -> Result<Option<String>, Refusal> {

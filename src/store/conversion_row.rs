@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Value, json};
+use super::{Value, changes, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney, Source};
@@ -15,10 +15,10 @@ use crate::domain::time::Timestamp;
 pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurred_at, source, proof, \
     click_id, clicked_at, ref_id, campaign_id, affiliate_id, event_id, order_id, status, status_reason, \
     currency, amount, revenue, payout, is_test, is_lead, click_flags, country, sent_money, first_status, \
-    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by";
+    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by, refunds";
 
 /// How many columns [`COLUMNS`] names.
-pub(crate) const COLUMN_COUNT: usize = 34;
+pub(crate) const COLUMN_COUNT: usize = 35;
 
 rows! {
     /// A conversion as stored.
@@ -58,6 +58,7 @@ rows! {
         pub(crate) explanation: String,
         pub(crate) revision: u32,
         pub(crate) changed_by: Option<String>,
+        pub(crate) refunds: Option<String>,
     }
 }
 
@@ -105,6 +106,7 @@ impl ConversionRow {
             ),
             revision: c.revision,
             changed_by: c.changed_by.clone(),
+            refunds: c.refunds.as_ref().map(changes::refunds_to_text),
         }
     }
 
@@ -145,6 +147,7 @@ impl ConversionRow {
             self.explanation.into(),
             self.revision.into(),
             self.changed_by.into(),
+            self.refunds.into(),
         ]
     }
 
@@ -185,6 +188,11 @@ impl ConversionRow {
             explanation: explanation(&self.explanation),
             revision: self.revision,
             changed_by: self.changed_by,
+            // What cannot be read must not pass for no refund: it would be paid twice.
+            refunds: match self.refunds {
+                None => None,
+                Some(text) => Some(changes::refunds_from_text(&text)?),
+            },
         })
     }
 }
@@ -197,7 +205,7 @@ fn sent_money(text: &str) -> SentMoney {
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names = ["attribution", "status", "revenue", "payout", "updated"];
+    let names = ["attribution", "status", "revenue", "payout", "updated", "refund"];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

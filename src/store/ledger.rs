@@ -7,15 +7,16 @@
 use super::conversion_row::{COLUMNS, ConversionRow};
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Row, Statement, Stores, Value};
+use super::{Database, Row, Statement, Stores, Value, changes, json};
 use crate::app::ports::{
-    Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
+    Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
 use crate::domain::judgement::{Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::transition::Change;
 
 /// Distinct names of site events that a namespace may have (wire.md 8).
 const MAX_SITE_EVENTS: i64 = 200;
@@ -37,6 +38,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
             order: conversion.order_id.clone().map(|order| (conversion.campaign_id, order)),
             event_id: conversion.event_id,
+            is_all_of_click: false,
         };
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
         self.settle(namespace, statements, &question, is_ours).await
@@ -45,40 +47,33 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     async fn change(
         &self,
         namespace: &Namespace,
-        conversion: &Conversion,
+        changes: &[Change],
         entry: &InboxEntry,
+        question: &Question,
     ) -> Result<Commit, Unavailable> {
-        let row = ConversionRow::of(conversion);
-        let update = Statement::new(
-            "UPDATE conversions SET amount = ?3, revenue = ?4, payout = ?5, status = ?6, status_reason = ?7, \
-             sent_money = ?8, explanation = ?9, revision = ?10, changed_by = ?11 \
-             WHERE namespace = ?1 AND conversion_id = ?2 AND revision = ?10 - 1",
-            vec![
-                namespace.as_str().into(),
-                conversion.conversion_id.as_str().into(),
-                conversion.amount.into(),
-                conversion.revenue.into(),
-                conversion.payout.into(),
-                conversion.status.as_str().into(),
-                conversion.status_reason.clone().into(),
-                row.sent_money.into(),
-                row.explanation.into(),
-                conversion.revision.into(),
-                conversion.changed_by.clone().into(),
-            ],
-        );
-        let statements =
-            vec![update, inbox_row::insert_beside_change(namespace, entry, conversion)];
-        let question = Question {
-            conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: None,
-            order: None,
-            event_id: conversion.event_id,
-        };
-        let is_ours = |stored: &Conversion| {
-            stored.revision == conversion.revision && stored.changed_by == conversion.changed_by
-        };
-        self.settle(namespace, statements, &question, is_ours).await
+        let signature =
+            Signature { request_id: &entry.request_id, key_id: None, at: entry.judged_at };
+        let mut statements = Vec::from(changes::make(namespace, changes, &signature, true));
+        if let Some(first) = changes.first() {
+            statements.push(inbox_row::insert_beside_change(namespace, entry, &first.after));
+        }
+        statements.push(changes::written(namespace, changes, &entry.request_id));
+        let results = self.run(statements).await?;
+        if results.last().is_some_and(|written| written.len() == changes.len()) {
+            return Ok(Commit::Done);
+        }
+        let facts = self.facts(namespace, question).await?;
+        Ok(Commit::Contradicted(Box::new(facts)))
+    }
+
+    async fn heard(
+        &self,
+        namespace: &Namespace,
+        conversion_id: &str,
+    ) -> Result<Vec<Vec<(String, String)>>, Unavailable> {
+        let results = self.run(vec![changes::heard(namespace, conversion_id)]).await?;
+        let rows = results.last().into_iter().flatten();
+        Ok(rows.filter_map(|row| Some(json::pairs(row.get("parameters")?.as_str()?))).collect())
     }
 
     async fn facts(
@@ -237,7 +232,7 @@ fn insert_conversion(
 }
 
 /// `SELECT` of every conversion that has to do with a question: at most one per arm, each by its
-/// own index.
+/// own index; of a click all, if they are asked for.
 fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
     let (campaign_id, order_id) = match &question.order {
         Some((campaign_id, order_id)) => (Some(*campaign_id), Some(order_id.as_str())),
@@ -246,7 +241,7 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
     let sql = format!(
         "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
          UNION ALL SELECT {COLUMNS} FROM conversions INDEXED BY conversions_click \
-               WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
+               WHERE namespace = ?1 AND click_id = ?3 AND (event_id = ?4 OR ?7) \
          UNION ALL SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
                AND order_id = ?6"
     );
@@ -259,6 +254,7 @@ fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
             question.event_id.into(),
             campaign_id.into(),
             order_id.into(),
+            question.is_all_of_click.into(),
         ],
     )
 }
@@ -272,11 +268,16 @@ fn sort(question: &Question, rows: Vec<ConversionRow>) -> Result<Facts, Unavaila
     let mut facts = Facts::default();
     for row in rows {
         let conversion = row.conversion().ok_or(Unavailable)?;
+        let is_of_click = conversion.click_id.is_some() && conversion.click_id == question.click_id;
+        let is_there = facts.of_click.iter().any(|c| c.conversion_id == conversion.conversion_id);
+        if question.is_all_of_click && is_of_click && !is_there {
+            facts.of_click.push(conversion.clone());
+        }
         let has_event = conversion.event_id == question.event_id;
         if Some(&conversion.conversion_id) == question.conversion_id.as_ref() {
             facts.by_key = Some(conversion.clone());
         }
-        if has_event && conversion.click_id.is_some() && conversion.click_id == question.click_id {
+        if has_event && is_of_click {
             facts.by_click = Some(conversion.clone());
         }
         let order = conversion.order_id.clone().map(|order| (conversion.campaign_id, order));

@@ -10,6 +10,7 @@ use std::rc::Rc;
 mod allowance;
 mod answer_copies;
 mod catalog;
+mod changes;
 mod click_rows;
 mod configuration;
 mod configuration_copies;

@@ -15,6 +15,7 @@ use crate::domain::configuration::{
 use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
+use crate::domain::signature::{Derivation, SigningKey};
 use crate::domain::template;
 
 /// The hashes of an owner's valid tokens as a JSON array.
@@ -45,10 +46,12 @@ const CAMPAIGN: &str = concat!(
     "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
-     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, \
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
      (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, ",
     tokens_of!("campaign", "?2"),
+    ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
+     WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
 const LINK: &str =
@@ -87,7 +90,9 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Namespace(read(row, |row: NamespaceRow| row.value(name, settings))?)
         }
         Wanted::Host(_) => Value::Host(read(row, |row: HostRow| Namespace::parse(&row.namespace))?),
-        Wanted::Campaign(..) => Value::Campaign(read(row, CampaignRow::value)?),
+        Wanted::Campaign(name, _) => {
+            Value::Campaign(read(row, |row: CampaignRow| row.value(name, settings))?)
+        }
         Wanted::Link(..) => Value::Link(read(row, |row: LinkRow| Some(row.value()))?),
         Wanted::DefaultLink(..) => Value::DefaultLink(read(row, |row: IdRow| Some(row.id))?),
         Wanted::Advertiser(..) => {
@@ -207,13 +212,16 @@ rows! {
         deep_link_parameters: String,
         traffic_back_url: Option<String>,
         site_events: String,
+        status_words: Option<String>,
         landing_pages: String,
         token_hashes: String,
+        // Copies that an earlier version wrote have none.
+        signing_secrets: Option<String>,
     }
 }
 
 impl CampaignRow {
-    fn value(self) -> Option<Campaign> {
+    fn value(self, namespace: &Namespace, settings: &Settings) -> Option<Campaign> {
         let rule = |kind: &str, fixed_minor, percent| {
             Some(Rule {
                 kind: MoneyType::from_word(kind)?,
@@ -257,9 +265,22 @@ impl CampaignRow {
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
             token_hashes: hashes(&self.token_hashes),
+            signing_keys: signing_keys(
+                self.signing_secrets.as_deref(),
+                settings,
+                namespace,
+                self.id,
+            ),
             site_events: initial.map(|(name, _)| name).collect(),
+            status_words: status_words(self.status_words.as_deref()),
         })
     }
+}
+
+/// A copy that an older version wrote has none.
+fn status_words(text: Option<&str>) -> Vec<(String, Status)> {
+    let pairs = text.map(json::pairs).unwrap_or_default().into_iter();
+    pairs.filter_map(|(word, status)| Some((word, Status::from_word(&status)?))).collect()
 }
 
 fn networks(text: &str) -> Vec<Network> {
@@ -270,6 +291,19 @@ fn networks(text: &str) -> Vec<Network> {
 fn allow_list(text: &str) -> Option<Vec<Network>> {
     let list = networks(text);
     if list.is_empty() && !json::texts(text).is_empty() { None } else { Some(list) }
+}
+
+/// The keys of secrets that the installation can still derive. With none left nothing verifies.
+fn signing_keys(
+    text: Option<&str>,
+    settings: &Settings,
+    namespace: &Namespace,
+    campaign_id: u32,
+) -> Vec<SigningKey> {
+    let secret =
+        |text: &String| Derivation::parse(text)?.secret(&settings.keyring, namespace, campaign_id);
+    let texts = json::texts(text.unwrap_or("[]"));
+    texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
 fn hashes(text: &str) -> Vec<SecretHash> {

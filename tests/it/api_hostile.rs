@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::support::World;
 use crate::support::world::ROOT_KEY;
 
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 10] = [
     "namespaces",
     "hosts",
     "keys",
@@ -18,10 +18,11 @@ const RESOURCES: [&str; 9] = [
     "affiliates",
     "links",
     "tokens",
+    "signing-secrets",
 ];
 
 /// Names of fields, so that random objects get past the first check often.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "name",
     "hostname",
     "scopes",
@@ -46,6 +47,7 @@ const FIELDS: [&str; 24] = [
     "level",
     "level_id",
     "links",
+    "secret",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {

@@ -9,7 +9,7 @@ use crate::support::shop::{SERVER, TOKEN, server};
 use crate::support::world::json_of;
 use crate::support::{Shop, World, block_on};
 
-/// The table of wire.md 7: a row per act, a column per proof. `trusted` and `allowed` are cells
+/// The table of wire.md 7: a row per act, a column per proof; tokens and signatures share one. `trusted` and `allowed` are cells
 /// that depend on the campaign's switch of that name.
 const TABLE: [(Act, [&str; 3]); 7] = [
     (Act::CreateByClick, ["yes", "yes", "yes"]),
@@ -40,9 +40,13 @@ fn the_table_of_permissions_is_the_contracts() {
             campaign.is_amount_trusted = is_amount_trusted;
             campaign.is_explicit_money_allowed = is_explicit_money_allowed;
             for (act, columns) in TABLE {
-                for (proof, cell) in
-                    [Proof::Nothing, Proof::Address, Proof::Token].into_iter().zip(columns)
-                {
+                let [nothing, address, secret] = columns;
+                for (proof, cell) in [
+                    (Proof::Nothing, nothing),
+                    (Proof::Address, address),
+                    (Proof::Token, secret),
+                    (Proof::Signature, secret),
+                ] {
                     let expected = match cell {
                         "yes" => true,
                         "trusted" => is_amount_trusted,
@@ -240,6 +244,24 @@ fn tokens_of_three_levels_work_for_what_lies_below() {
             }
         }
     }
+}
+
+#[test]
+fn an_events_token_is_accepted_beside_the_wider_ones_and_nowhere_else() {
+    use backtrail::domain::permission::Tokens;
+    let [namespace, advertiser, campaign, event, other] = [1, 2, 3, 4, 5].map(|byte| [[byte; 32]]);
+    let of_event = Tokens {
+        of_namespace: &namespace,
+        of_advertiser: &advertiser,
+        of_campaign: &campaign,
+        of_event: &event,
+    };
+    for [hash] in [namespace, advertiser, campaign, event] {
+        assert!(of_event.accept(&hash));
+    }
+    assert!(!of_event.accept(&other[0]));
+    // An initial conversion, and every other event, has none of this event's tokens.
+    assert!(!Tokens { of_event: &[], ..of_event }.accept(&event[0]));
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
             Wanted::DefaultLink(name(), id("campaign_id"), id("affiliate_id")),
         ],
         "links" => vec![Wanted::Link(name(), id("id"))],
+        "signing-secrets" => vec![Wanted::Campaign(name(), id("campaign_id"))],
         "tokens" => vec![match text("level") {
             "advertiser" => Wanted::Advertiser(name(), id("level_id")),
             "campaign" => Wanted::Campaign(name(), id("level_id")),

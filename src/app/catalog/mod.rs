@@ -12,7 +12,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::access::{Access, hash_of, to_hex};
+use super::access::{hash_of, to_hex};
 use super::ports::{ConfigurationCopies, Unavailable};
 use super::settings::Moment;
 use crate::domain::namespace::Namespace;
@@ -178,7 +178,7 @@ impl<E> From<Unavailable> for Stopped<E> {
 /// [`Stopped`]; then nothing was created.
 pub async fn create<E>(
     stores: &(impl Catalog + ConfigurationCopies),
-    access: &Access,
+    mint: secrets::Mint<'_>,
     moment: &Moment<'_>,
     place: Place<'_>,
     campaign_id: Option<u64>,
@@ -190,7 +190,7 @@ pub async fn create<E>(
 
     let attempt = to_hex(&(moment.random)());
     let draft_claims = copies::claimed_defaults(place.resource, &records);
-    let supplied = secrets::seal(place.resource, &mut records, access, &attempt);
+    let supplied = mint.seal(place.resource, &mut records, &attempt);
     let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };
     let (mut records, attempt) = match stores.create(&draft).await {
         Ok(Created::Objects { records, attempt }) => (records, attempt),
@@ -201,7 +201,7 @@ pub async fn create<E>(
         }
         Err(fault) => return Err(Stopped::Write(fault)),
     };
-    secrets::reveal(place.resource, &mut records, access, &attempt, supplied);
+    mint.reveal(place, &mut records, &attempt, supplied.as_deref());
 
     copies::follow_creation(stores, place, &draft_claims, &records, moment.now).await;
     Ok(records)

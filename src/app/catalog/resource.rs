@@ -48,6 +48,9 @@ pub enum Kind {
     Map(Entry),
     /// A secret, of which only a hash is stored, in column `hash`. The text begins generated ones.
     Secret(&'static str),
+    /// A secret that Backtrail generates, of which only what it follows from is stored, in column
+    /// `derivation`.
+    SigningSecret,
     /// An instant.
     Time,
     /// An amount with its currency. Only shown.
@@ -82,6 +85,8 @@ pub enum Entry {
     DeepLinkParameter,
     /// Names of site events, and what they become.
     SiteEvent,
+    /// Words for statuses, and the statuses.
+    StatusWord,
 }
 
 /// What an absent field is on creation.
@@ -163,7 +168,11 @@ impl Field {
 
     /// The column that holds it.
     pub const fn column(&self) -> &'static str {
-        if matches!(self.kind, Kind::Secret(_)) { "hash" } else { self.name }
+        match self.kind {
+            Kind::Secret(_) => "hash",
+            Kind::SigningSecret => "derivation",
+            _ => self.name,
+        }
     }
 }
 
@@ -235,12 +244,10 @@ impl Resource {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The field that is a secret, and how generated ones begin.
-    pub fn secret(&self) -> Option<(&'static Field, &'static str)> {
-        self.fields.iter().find_map(|field| match field.kind {
-            Kind::Secret(prefix) => Some((field, prefix)),
-            _ => None,
-        })
+    /// The field that is a secret.
+    pub fn secret(&self) -> Option<&'static Field> {
+        let is_secret = |kind| matches!(kind, Kind::Secret(_) | Kind::SigningSecret);
+        self.fields.iter().find(|field| is_secret(field.kind))
     }
 
     /// The default-flag, and the fields in which those that share one agree.

@@ -80,7 +80,7 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("payout_type", MONEY_TYPE, "fixed"),
         Field::number("payout_fixed", Kind::Money, 0),
         Field::number("payout_percent", Kind::Percent, 0),
-        Field::required("authentication", Kind::Choice(&["none", "token"])),
+        Field::required("authentication", Kind::Choice(&["none", "token", "hmac"])),
         Field::text("ip_allow", Kind::List(Item::Network), "[]"),
         Field::text("ip_deny", Kind::List(Item::Network), "[]"),
         Field::number("is_amount_trusted", Kind::Flag, 0),
@@ -94,6 +94,7 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("app_schemes", Kind::List(Item::AppScheme), "[]"),
         Field::nullable("traffic_back_url", Kind::TrafficBack),
         Field::text("site_events", Kind::Map(Entry::SiteEvent), "{}"),
+        Field::text("status_words", Kind::Map(Entry::StatusWord), "{}"),
         CREATED_AT,
     ],
 );
@@ -163,8 +164,24 @@ pub static TOKENS: Resource = Resource {
     )
 };
 
+/// With what the postbacks of a campaign are signed.
+pub static SIGNING_SECRETS: Resource = Resource {
+    removal: Removal::Revoked,
+    ..Resource::numbered(
+        "signing-secrets",
+        "signing secret",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::nullable("secret", Kind::SigningSecret).once(),
+            CREATED_AT,
+            REVOKED_AT,
+        ],
+    )
+};
+
 /// Every resource that is managed.
-pub static ALL: [&Resource; 9] = [
+pub static ALL: [&Resource; 10] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
@@ -174,4 +191,5 @@ pub static ALL: [&Resource; 9] = [
     &AFFILIATES,
     &LINKS,
     &TOKENS,
+    &SIGNING_SECRETS,
 ];

@@ -69,6 +69,11 @@ pub(super) fn known_name(wire: &str) -> Option<(&'static str, &'static str)> {
     NAMES.iter().find(|(name, _)| *name == wire).map(|(name, canonical)| (*canonical, *name))
 }
 
+/// Every name that a postback may use, with the canonical name it stands for.
+pub fn wire_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().copied()
+}
+
 /// The canonical name of a postback's parameter, or nothing for one that is not ours.
 pub fn canonical_name(wire: &str) -> Option<&'static str> {
     known_name(wire).map(|(canonical, _)| canonical)

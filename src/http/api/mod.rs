@@ -13,6 +13,7 @@ mod past;
 mod problem;
 mod render;
 mod rules;
+mod statuses;
 mod value;
 
 use super::request::{Method, Request};
@@ -28,15 +29,22 @@ use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
+use crate::app::statuses::Statuses;
 use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
 pub trait Stores:
-    Catalog + Doorkeeper + ConfigurationCopies + History + Explanations + judge::Ports
+    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports
 {
 }
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + Explanations + judge::Ports> Stores
-    for S
+impl<S> Stores for S where
+    S: Catalog
+        + Doorkeeper
+        + ConfigurationCopies
+        + History
+        + Statuses
+        + Explanations
+        + judge::Ports
 {
 }
 
@@ -64,6 +72,9 @@ enum Target<'a> {
     Judgement(&'a str),
     Judgements,
     Explanation,
+    Statuses,
+    Conversion(&'a str),
+    Changes(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -140,6 +151,10 @@ async fn answer(
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
+        (Target::Statuses, _) => statuses::change_many(&call).await,
+        (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
+        (Target::Conversion(id), _) => statuses::change(&call, id).await,
+        (Target::Changes(id), _) => statuses::trail(&call, id).await,
     }
 }
 
@@ -153,6 +168,9 @@ fn target(path: &str) -> Option<Target<'_>> {
         ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
+        ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
+        ("conversions", Some(id), Some("changes"), None) => Some(Target::Changes(id)),
         (name, Some(key), None, _) => managed(name)
             .map(|r| Target::One(r, key))
             .or_else(|| past(name).map(|r| Target::PastOne(r, key))),
@@ -170,8 +188,9 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) | Target::Explanation => &[GET],
-        Target::Judgement(_) | Target::Judgements => &[POST],
+        Target::Past(_) | Target::PastOne(..) | Target::Changes(_) | Target::Explanation => &[GET],
+        Target::Judgement(_) | Target::Judgements | Target::Statuses => &[POST],
+        Target::Conversion(_) => &[GET, PATCH],
     }
 }
 

@@ -166,6 +166,11 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "conflict",
             "Two tokens of this owner are valid already; revoke one of them first.",
         ),
+        Stopped::Write(WriteFault::Missing(column)) if column == "derivation" => Response::problem(
+            409,
+            "conflict",
+            "Two signing secrets of this campaign are valid already; revoke one of them first.",
+        ),
         Stopped::Write(WriteFault::Missing(column)) => invalid_fields(vec![dangling(name(column))]),
         Stopped::Dangling(column, places) => {
             let field = name(column);

@@ -19,7 +19,7 @@ pub(super) fn object(
     let mut object = Map::new();
     for field in resource.fields {
         match field.kind {
-            Kind::Secret(_) => {
+            Kind::Secret(_) | Kind::SigningSecret => {
                 if let Some(plain) = record.get(PLAIN) {
                     object.insert(field.name.to_owned(), plain.clone());
                 }
@@ -107,8 +107,11 @@ fn postback_url(campaign: &Record, origin: &str) -> String {
     if rule("revenue_type", "revenue_percent") || rule("payout_type", "payout_percent") {
         url.push_str("&amount=AMOUNT");
     }
-    if campaign.get("authentication").and_then(Value::as_str) == Some("token") {
-        url.push_str("&token=TOKEN");
-    }
+    url.push_str(match campaign.get("authentication").and_then(Value::as_str) {
+        Some("token") => "&token=TOKEN",
+        // The signature comes last, so that the rest of the query is what it signs.
+        Some("hmac") => "&timestamp=TIMESTAMP&signature=SIGNATURE",
+        _ => "",
+    });
     url
 }

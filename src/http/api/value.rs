@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::configuration::Status;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
@@ -110,6 +111,9 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::ParameterName if is_parameter_name(text) => Ok(text.into()),
         Kind::ParameterName => Err(invalid(PARAMETER_NAME)),
         Kind::Secret(_) => secret(text),
+        Kind::SigningSecret => {
+            Err(invalid("Leave this out; Backtrail generates it and shows it once."))
+        }
         // The others are no strings, and `read` has dealt with them.
         _ => Err(invalid(wanted(kind))),
     }
@@ -296,8 +300,14 @@ fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
         match entry {
             Entry::DeepLinkParameter => deep_link_parameter(name, text)?,
             Entry::SiteEvent => site_event(name, text)?,
+            Entry::StatusWord => status_word(name, text)?,
         }
-        entries.insert(name.clone(), text.into());
+        let name = match entry {
+            // Senders write them in either case.
+            Entry::StatusWord => name.to_lowercase(),
+            _ => name.clone(),
+        };
+        entries.insert(name, text.into());
     }
     Ok(Value::Object(entries).to_string().into())
 }
@@ -308,6 +318,21 @@ fn deep_link_parameter(name: &str, text: &str) -> Result<(), Fault> {
     }
     plain_text(text, 512)?;
     template::compile(text).map_err(|fault| ("unknown_macro", fault.message())).map(|_| ())
+}
+
+/// The statuses' own names mean themselves.
+fn status_word(word: &str, status: &str) -> Result<(), Fault> {
+    plain_text(word, 64)?;
+    if Status::from_word(&word.to_lowercase()).is_some() {
+        return Err(invalid(&format!("{word:?} is a status itself and stands for nothing else.")));
+    }
+    match Status::from_word(status) {
+        Some(_) => Ok(()),
+        None => {
+            let statuses: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
+            Err(invalid(&format!("{word:?} has to stand for one of {}.", statuses.join(", "))))
+        }
+    }
 }
 
 fn site_event(name: &str, becomes: &str) -> Result<(), Fault> {

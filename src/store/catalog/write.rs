@@ -156,6 +156,14 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
             sent("level"),
             sent("level_id")
         ),
+        // Likewise of a campaign's signing secrets.
+        Kind::SigningSecret => format!(
+            "CASE WHEN (SELECT COUNT(*) FROM {} AS o INDEXED BY signing_secrets_owner \
+             WHERE o.namespace = {namespace} AND o.campaign_id = {} AND o.revoked_at IS NULL) < 2 \
+             THEN {value} END",
+            resource.table(),
+            sent("campaign_id")
+        ),
         _ => value,
     }
 }
