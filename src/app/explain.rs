@@ -1,9 +1,11 @@
 //! The story of a click, an order or a conversion, as one timeline: what happened, and because of
 //! what. It is told from what was kept when it was decided; nothing is decided anew for it.
 
+mod conversions;
+
 use std::future::Future;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::catalog::resource::Record;
 use super::memory::{Memory, Wanted};
@@ -11,9 +13,9 @@ use super::ports::{Configuration, Unavailable};
 use super::situate::{recall, space};
 use crate::domain::click_id::{ClickId, Country, Flags};
 use crate::domain::configuration::Link;
-use crate::domain::money::Currency;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
+use conversions::{changed, decided};
 
 /// Entries of a story; of a longer one the newest are told.
 pub const MOST_ENTRIES: usize = 200;
@@ -47,6 +49,8 @@ pub struct Traces {
     pub conversions: Vec<Record>,
     /// The postbacks that made, repeated or changed them or were refused, in order of time.
     pub postbacks: Vec<Record>,
+    /// What was changed of its conversions, by postbacks and by operators, in order of time.
+    pub changes: Vec<Record>,
     /// Whether there is more than was read.
     pub has_more: bool,
 }
@@ -66,8 +70,8 @@ pub trait Archive {
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// What happened, in one word: `clicked`, `received`, a verdict, or what was decided
-    /// (`attribution`, `payout`…).
+    /// What happened, in one word: `clicked`, `received`, a verdict, what was decided
+    /// (`attribution`, `payout`…), or `changed`.
     pub what: String,
     /// Because of what, in a sentence.
     pub because: String,
@@ -111,13 +115,14 @@ pub async fn explain(
         entries.extend(clicked(click_id, genuine.as_ref(), row));
     }
     for postback in &traces.postbacks {
-        entries.extend(told(postback, &traces.conversions));
+        entries.extend(told(postback, &traces));
     }
     for conversion in traces.conversions.iter().filter(|c| !is_told(c, &traces.postbacks)) {
-        entries.extend(decided(conversion, instant(conversion, "received_at")));
+        entries.extend(decided(conversion, &traces.changes, instant(conversion, "received_at")));
     }
-    // ── Another source of entries (changes of a conversion, attempts of deliveries) is read into
-    // `Traces` and added here, in the order in which its entries shall stand at one moment.
+    entries.extend(traces.changes.iter().map(|change| changed(change, &traces.conversions)));
+    // ── Another source of entries (attempts of deliveries) is read into `Traces` and added here,
+    // in the order in which its entries shall stand at one moment.
 
     if entries.is_empty() {
         return Ok(None);
@@ -211,7 +216,7 @@ fn flags(flags: Flags) -> Value {
 }
 
 /// A postback: that it came, what it was told before, what it decided, and its verdict.
-fn told(postback: &Record, conversions: &[Record]) -> Vec<Entry> {
+fn told(postback: &Record, traces: &Traces) -> Vec<Entry> {
     let request_id = text(postback, "request_id").map(str::to_owned);
     let of_postback = |entry: Entry| Entry {
         request_id: request_id.clone(),
@@ -226,11 +231,9 @@ fn told(postback: &Record, conversions: &[Record]) -> Vec<Entry> {
         }
     }
     let judged_at = instant(postback, "judged_at");
-    let is_its = |name: &str, c: &&Record| text(c, name) == request_id.as_deref();
-    let made = conversions.iter().filter(|c| is_its("request_id", c));
-    entries.extend(made.flat_map(|conversion| decided(conversion, judged_at)));
-    let changed = conversions.iter().filter(|c| is_its("changed_by", c));
-    entries.extend(changed.flat_map(|conversion| changed_to(conversion, judged_at)));
+    let is_made = |c: &&Record| text(c, "request_id") == request_id.as_deref();
+    let made = traces.conversions.iter().filter(is_made);
+    entries.extend(made.flat_map(|made| decided(made, &traces.changes, judged_at)));
     let conversion_id = text(postback, "conversion_id").map(str::to_owned);
     entries.push(Entry { conversion_id, ..of_postback(verdict(postback, judged_at)) });
     entries
@@ -265,64 +268,6 @@ fn verdict(judged: &Record, at: Timestamp) -> Entry {
     let reason = judged.get("reason").filter(|reason| !reason.is_null());
     let details = reason.map(|reason| ("reason".to_owned(), reason.clone()));
     entry(at, word, because, details.into_iter().collect())
-}
-
-/// What was decided of a conversion besides what its last change decided: each pair of its
-/// explanation, whatever judging put there.
-fn decided(conversion: &Record, at: Timestamp) -> Vec<Entry> {
-    let is_changed = text(conversion, "changed_by").is_some();
-    let pairs = pairs(conversion, at);
-    pairs.filter(|pair| !is_changed || !is_of_change(pair, conversion)).collect()
-}
-
-/// What was decided by the last change of a conversion.
-fn changed_to(conversion: &Record, at: Timestamp) -> Vec<Entry> {
-    pairs(conversion, at).filter(|pair| is_of_change(pair, conversion)).collect()
-}
-
-/// A conversion keeps one reason of each kind; a change of its money replaces those of the money.
-fn is_of_change(pair: &Entry, conversion: &Record) -> bool {
-    let is_money_changed =
-        shown("explanation", &value(conversion, "explanation")).get("updated").is_some();
-    is_money_changed && ["updated", "revenue", "payout"].contains(&pair.what.as_str())
-}
-
-fn pairs(conversion: &Record, at: Timestamp) -> impl Iterator<Item = Entry> {
-    let explanation = match shown("explanation", &value(conversion, "explanation")) {
-        Value::Object(explanation) => explanation,
-        _ => Map::new(),
-    };
-    let details = first_reply(conversion);
-    let conversion_id = text(conversion, "conversion_id").map(str::to_owned);
-    let request_id = text(conversion, "request_id").map(str::to_owned);
-    let click_id = text(conversion, "click_id").map(str::to_owned);
-    explanation.into_iter().map(move |(what, because)| {
-        let because = because.as_str().map_or_else(|| because.to_string(), str::to_owned);
-        let details = if what == "attribution" { details.clone() } else { Map::new() };
-        let (conversion_id, request_id, click_id) =
-            (conversion_id.clone(), request_id.clone(), click_id.clone());
-        Entry { conversion_id, request_id, click_id, ..entry(at, &what, because, details) }
-    })
-}
-
-/// Whom a conversion credits, and what it was worth when it was recorded.
-fn first_reply(conversion: &Record) -> Map<String, Value> {
-    let currency = text(conversion, "currency").and_then(Currency::parse);
-    let money = |name: &str| match (currency, value(conversion, name).as_i64()) {
-        (Some(currency), Some(minor)) => {
-            json!({ "amount": currency.format(minor), "currency": currency.code() })
-        }
-        _ => Value::Null,
-    };
-    let mut details = Map::new();
-    for name in ["campaign_id", "ref_id", "affiliate_id", "event_id", "order_id"] {
-        details.insert(name.to_owned(), value(conversion, name));
-    }
-    details.insert("status".to_owned(), value(conversion, "first_status"));
-    details.insert("revenue".to_owned(), money("first_revenue"));
-    details.insert("payout".to_owned(), money("first_payout"));
-    details.insert("warnings".to_owned(), shown("warnings", &value(conversion, "warnings")));
-    details
 }
 
 /// Whether the postback that made a conversion is among those that are told.
@@ -362,9 +307,10 @@ fn parameter(postback: &Record, name: &str) -> Option<String> {
 /// Columns of JSON are stored as text.
 fn shown(name: &str, value: &Value) -> Value {
     match (name, value) {
-        ("parameters" | "warnings" | "explanation" | "earlier_verdicts", Value::String(text)) => {
-            serde_json::from_str(text).unwrap_or(Value::Null)
-        }
+        (
+            "parameters" | "warnings" | "explanation" | "earlier_verdicts" | "before" | "after",
+            Value::String(text),
+        ) => serde_json::from_str(text).unwrap_or(Value::Null),
         _ => value.clone(),
     }
 }

@@ -95,6 +95,22 @@ fn newest_of_each(namespace: &Namespace, keys: &[Json], found: &str) -> Statemen
 const REPEATS: &str = "INDEXED BY inbox_repeats WHERE r.namespace = ?1 AND r.conversion_id = k.value \
     AND r.verdict IN ('duplicate', 'updated')";
 
+/// The newest changes of some conversions; their primary key finds them.
+fn changes(namespace: &Namespace, ids: &[Json]) -> Statement {
+    Statement::new(
+        "SELECT c.conversion_id, c.revision, c.at, c.request_id, c.key_id, c.what, c.before, c.after, c.reason \
+         FROM json_each(?2) AS k CROSS JOIN changes AS c ON c.namespace = ?1 AND c.conversion_id = k.value \
+         AND c.revision IN (SELECT r.revision FROM changes AS r WHERE r.namespace = ?1 \
+             AND r.conversion_id = k.value ORDER BY r.revision DESC LIMIT ?3) \
+         ORDER BY c.at DESC, c.revision DESC LIMIT ?3",
+        vec![
+            namespace.as_str().into(),
+            Json::from(ids.to_vec()).to_string().into(),
+            (MOST_ENTRIES as u64 + 1).into(),
+        ],
+    )
+}
+
 /// A key is a click, and an order or null: with an order, what names another one is left out.
 const REFUSED_OF_CLICK: &str = concat!(
     "INDEXED BY inbox_refused_click WHERE r.namespace = ?1 AND r.verdict = 'rejected' \
@@ -166,22 +182,25 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
         let names = distinct(of("request_id").chain(of("changed_by")));
         let ids: Vec<Json> = of("conversion_id").map(Json::from).collect();
         let lists = [
-            (ids, REPEATS),
+            (ids.clone(), REPEATS),
             (clicks_of(subject, &conversions), REFUSED_OF_CLICK),
             (orders_of(subject, &conversions), REFUSED_OF_ORDER),
         ];
-        let mut statements = vec![by_name(namespace, &names)];
+        let mut statements = vec![changes(namespace, &ids), by_name(namespace, &names)];
         let lists = lists.iter().filter(|(keys, _)| !keys.is_empty());
         statements.extend(lists.map(|(keys, found)| newest_of_each(namespace, keys, found)));
         let click_ids = match subject {
             Subject::Click(click_id) => vec![click_id.as_str()],
             _ => distinct(of("click_id")),
         };
-        let lists = statements.len();
+        let lists = statements.len() - 1;
         statements
             .extend(click_ids.iter().filter_map(|click_id| click(namespace, click_id)).take(8));
 
         let mut results = self.run(statements).await?.into_iter();
+        let mut changes = records(results.next());
+        changes.reverse();
+        has_more |= changes.len() > MOST_ENTRIES;
         let mut postbacks: Vec<Record> = Vec::new();
         for rows in results.by_ref().take(lists) {
             has_more |= rows.len() > MOST_ENTRIES;
@@ -190,6 +209,6 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
         postbacks.sort_by(|a, b| text(a, "request_id").cmp(&text(b, "request_id")));
         postbacks.dedup_by(|a, b| text(a, "request_id") == text(b, "request_id"));
         let clicks = results.flat_map(|rows| records(Some(rows))).collect();
-        Ok(Traces { clicks, conversions, postbacks, has_more })
+        Ok(Traces { clicks, conversions, postbacks, changes, has_more })
     }
 }

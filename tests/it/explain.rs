@@ -190,6 +190,36 @@ fn an_update_is_told_at_its_own_time() {
 }
 
 #[test]
+fn every_change_is_told_with_who_made_it_and_why() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let id = shop.clicks(1);
+    let reply = shop.reports(200, &format!("click_id={id}&order_id=A"));
+    world.waits_ms(1_000);
+    shop.reports(200, "campaign_id=1&order_id=A&new_rejected_reason=returned");
+    world.waits_ms(1_000);
+    let path = format!("conversions/{}", reply["conversion_id"].as_str().unwrap());
+    shop.operator.changes(&path, json!({ "status": "approved", "reason": "a mistake" }));
+    for query in [format!("click_id={id}"), "order_id=A".into()] {
+        let timeline = story(&shop, &query);
+        let expected = [
+            &["clicked", "received"][..],
+            &DECISIONS,
+            &["recorded", "received", "updated", "changed", "changed"],
+        ];
+        assert_eq!(words(&timeline), expected.concat());
+        let because = |n: usize| timeline[n]["because"].as_str().unwrap();
+        assert!(because(9).starts_with("by a postback: "), "{}", because(9));
+        assert!(because(9).contains("status approved became rejected"), "{}", because(9));
+        assert!(because(9).ends_with("(returned)"), "{}", because(9));
+        assert!(because(10).starts_with("by the root key: "), "{}", because(10));
+        assert!(because(10).ends_with("(a mistake)"), "{}", because(10));
+        assert_eq!(timeline[9]["request_id"], timeline[7]["request_id"]);
+        assert_eq!(timeline[10]["details"]["after"]["payout"], "5.00 USD");
+    }
+}
+
+#[test]
 fn a_story_is_bounded_and_says_so() {
     let world = World::new();
     let shop = Shop::open(&world);
@@ -271,7 +301,7 @@ fn a_story_is_found_by_indexes() {
     let new: Vec<(String, Vec<String>)> =
         world.database().plans().into_iter().filter(|plan| !before.contains(plan)).collect();
     assert!(new.len() >= 10, "{}", new.len());
-    let tables = ["inbox", "conversions", "clicks", " t ", " r "];
+    let tables = ["inbox", "conversions", "clicks", "changes", " t", " r", " c"];
     for (sql, steps) in new {
         for step in steps {
             let is_vague = step.ends_with("(namespace=?)")

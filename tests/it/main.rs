@@ -54,3 +54,4 @@ mod strangers;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
 mod tidy;
+mod written_rows;

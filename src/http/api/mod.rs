@@ -38,9 +38,14 @@ pub trait Stores:
     Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports
 {
 }
-impl<
-    S: Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports,
-> Stores for S
+impl<S> Stores for S where
+    S: Catalog
+        + Doorkeeper
+        + ConfigurationCopies
+        + History
+        + Statuses
+        + Explanations
+        + judge::Ports
 {
 }
 
