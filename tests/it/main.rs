@@ -23,6 +23,7 @@ mod collect;
 mod fixtures;
 mod hostile;
 mod judge_again;
+mod openapi;
 mod postback;
 mod postback_access;
 mod postback_forms;

@@ -3,7 +3,7 @@
 use crate::domain::encoding;
 
 /// Every name that a postback may use, with the canonical name it stands for (wire.md 5).
-pub(super) const NAMES: &[(&str, &str)] = &[
+pub const NAMES: &[(&str, &str)] = &[
     ("click_id", "click_id"),
     ("transaction_id", "click_id"),
     ("campaign_id", "campaign_id"),

@@ -4,6 +4,7 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod description;
 mod input;
 mod objects;
 mod paging;
@@ -12,6 +13,8 @@ mod problem;
 mod render;
 mod rules;
 mod value;
+
+pub(super) use description::describe;
 
 use super::request::{Method, Request};
 use super::response::{Body, Response};

@@ -15,9 +15,9 @@ use crate::domain::{parameters, web_address};
 pub(super) type Fault = (&'static str, String);
 
 /// The most items of a list. A campaign's whole configuration is read at once by the redirect.
-const MAX_ITEMS: usize = 200;
+pub(super) const MAX_ITEMS: usize = 200;
 /// The most entries of a map.
-const MAX_ENTRIES: usize = 50;
+pub(super) const MAX_ENTRIES: usize = 50;
 /// The most characters of a name.
 const MAX_NAME: usize = 200;
 /// The most characters of a code, such as an affiliate's custom id; order ids have as many.
