@@ -29,6 +29,8 @@ crate::domain::verdict::words! {
 pub struct Credentials {
     /// The namespace and the scopes of the key, if it is known and not revoked.
     pub key: Option<(Namespace, Vec<Scope>)>,
+    /// The number of that key in its namespace.
+    pub key_id: Option<u64>,
     /// The namespace to which the host belongs as a custom domain.
     pub host_owner: Option<Namespace>,
     /// Whether the namespace that was asked for exists.
@@ -66,6 +68,8 @@ pub struct Access {
     pub is_namespace_unknown: bool,
     /// What the key may do; `None` for the root key, which may do everything.
     scopes: Option<Vec<Scope>>,
+    /// The number of the key in its namespace, for audit trails; 0 for the root key.
+    pub key_id: u64,
     presented: String,
 }
 
@@ -159,5 +163,6 @@ pub async fn admit(
         return Err(Refused::OtherNamespace);
     }
     let is_namespace_unknown = is_root && named.is_some() && !found.is_namespace_known;
-    Ok(Access { namespace, is_namespace_unknown, scopes, presented: presented.to_owned() })
+    let key_id = found.key_id.filter(|_| !is_root).unwrap_or(0);
+    Ok(Access { namespace, is_namespace_unknown, scopes, key_id, presented: presented.to_owned() })
 }

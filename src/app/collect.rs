@@ -5,6 +5,7 @@ use crate::app::memory::Memory;
 use crate::app::settings::Moment;
 use crate::app::situate::{Stop, situate};
 use crate::domain::conversion::Source;
+use crate::domain::event::Becomes;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::postback::Postback;
@@ -58,7 +59,7 @@ pub async fn collect(
 ) -> Collected {
     let mut pairs = event.parameters;
     pairs.extend(event.click_id.map(|id| ("click_id".to_owned(), id)));
-    let postback = match Postback::from_stored(pairs, moment.now) {
+    let mut postback = match Postback::from_stored(pairs, moment.now) {
         Ok(postback) => postback,
         Err(refusal) => return Collected::Refused(refusal),
     };
@@ -67,8 +68,14 @@ pub async fn collect(
         Err(Stop::Refused(refusal)) => return Collected::Refused(refusal),
         Err(Stop::Unavailable) => return Collected::Refused(storage_unavailable()),
     };
-    if !campaign.is_some_and(|campaign| campaign.site_events.contains(&event.name)) {
-        return note(ports, moment, namespace, &event.name).await;
+    let mapped = campaign.and_then(|campaign| {
+        let of_name = campaign.site_events.iter().find(|(name, _)| *name == event.name);
+        of_name.map(|(_, becomes)| *becomes)
+    });
+    match mapped {
+        None => return note(ports, moment, namespace, &event.name).await,
+        Some(Becomes::Initial) => {}
+        Some(Becomes::Event(id)) => postback.reports_event(id),
     }
     let arrived = Report {
         namespace: namespace.clone(),
@@ -76,6 +83,7 @@ pub async fn collect(
         postback,
         warnings: Vec::new(),
         address,
+        signed: Default::default(),
     };
     Collected::Judged(Box::new(report(ports, memory, moment, &arrived).await))
 }

@@ -1,23 +1,28 @@
 //! A postback, from its arrival to its answer; also what pixels and the site script report, and
 //! judging again.
 
+mod decide;
 mod outcome;
+mod refused;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
 
-use crate::app::memory::{Lookup, Memory};
-use crate::app::ports::{
-    AnswerCopies, Commit, Configuration, InboxEntry, Ledger, RefusedRequest, Unavailable,
-};
+use decide::decide;
+use refused::refused_request;
+
+use crate::app::memory::Memory;
+use crate::app::ports::{AnswerCopies, Commit, Configuration, InboxEntry, Ledger, Unavailable};
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, prove, recollect, situate};
-use crate::domain::configuration::ConversionsPerClick;
+use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
-use crate::domain::judgement::{Case, Facts, Judgement, Question, judge, unknown_click};
+use crate::domain::event::{self, Event};
+use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::permission::{Act, Proof, may};
 use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::signature::Signed;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
 
@@ -31,7 +36,7 @@ const MAX_TRIES: usize = 3;
 
 /// A report as it arrived, parsed.
 #[derive(Debug)]
-pub struct Report {
+pub struct Report<'a> {
     /// The namespace that the host names.
     pub namespace: Namespace,
     /// Where it came in.
@@ -42,6 +47,8 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// The client's address.
     pub address: Option<IpAddress>,
+    /// The request as it may have been signed; empty where nothing can be.
+    pub signed: Signed<'a>,
 }
 
 /// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
@@ -64,7 +71,7 @@ pub async fn report(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Outcome {
     let request_id = request_id(moment);
     let format = report.postback.reply_format.unwrap_or(ReplyFormat::Json);
@@ -96,39 +103,19 @@ async fn authenticated(
     ports: &impl Ports,
     memory: &Memory,
     moment: &Moment<'_>,
-    report: &Report,
+    report: &Report<'_>,
 ) -> Result<(Situation, Proof), Stop> {
     let (postback, now) = (&report.postback, moment.now);
     let situation = situate(ports, memory, &report.namespace, postback, now).await?;
-    let proof =
-        prove(ports, memory, &situation, postback, report.source, report.address, now).await?;
+    let was_known = situation.campaign.is_some();
+    let proof = prove(ports, memory, &situation, report, now).await?;
     let situation = recollect(ports, memory, &report.namespace, postback, situation, now).await?;
-    Ok((situation, proof))
-}
-
-/// What is kept of a request that failed before authentication: no secrets, at most 2,000 bytes.
-/// Names that a stranger made up are not kept apart, or they would fill the tables.
-fn refused_request(
-    memory: &Memory,
-    report: &Report,
-    moment: &Moment<'_>,
-    refusal: &Refusal,
-) -> RefusedRequest {
-    let (name, now) = (&report.namespace, moment.now);
-    let exists = |id: &u32| matches!(memory.campaign(name, *id, now), Lookup::Known(_));
-    let is_named = matches!(memory.namespace(name, now), Lookup::Known(_));
-    let pairs = report.postback.stored.iter().map(|(name, value)| format!("{name}={value}"));
-    let mut parameters = pairs.collect::<Vec<_>>().join("&");
-    parameters.truncate(parameters.floor_char_boundary(2_000));
-    RefusedRequest {
-        namespace: is_named.then(|| name.clone()),
-        campaign_id: report.postback.campaign_id.filter(exists),
-        received_at: moment.now,
-        reason: refusal.reason,
-        detail: refusal.detail.clone(),
-        parameters,
-        slot: (moment.random)().first().map_or(0, |byte| byte % 100),
+    if was_known || situation.campaign.is_none() {
+        return Ok((situation, proof));
     }
+    // Only now it is known which campaign's signature and addresses are wanted.
+    let proof = prove(ports, memory, &situation, report, now).await?;
+    Ok((situation, proof))
 }
 
 /// Judges a refused inbox row again: from behind authentication, with its stored result and its
@@ -190,14 +177,25 @@ impl Trial<'_> {
         let Some(campaign) = self.situation.campaign.as_deref() else {
             return self.no_campaign(ports).await;
         };
+        // What the advertiser calls otherwise is read as ours. The inbox keeps what came, so that
+        // judging again goes by the rows of that time.
+        let mapped = match self.event(campaign) {
+            Some(event) => self.postback.mapped(event, self.arrived_at),
+            None => Ok(None),
+        };
+        let postback = match &mapped {
+            Ok(mapped) => mapped.as_ref().unwrap_or(self.postback),
+            Err(refusal) => return self.refuse(ports, refusal.clone()).await,
+        };
         let case = Case {
             request_id: &self.request_id,
             source: self.source,
             proof: self.proof,
             arrived_at: self.arrived_at,
             campaign,
-            click: self.situation.click(self.postback),
-            postback: self.postback,
+            rates: &self.situation.space.rates,
+            click: self.situation.click(postback),
+            postback,
             warnings: self.warnings,
         };
         match self.settle(ports, &case).await {
@@ -213,12 +211,11 @@ impl Trial<'_> {
         let mut judgement = judge(case, &Facts::default());
         if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
             let facts = ports.facts(self.namespace, &Question::about(case)).await?;
-            judgement = judge(case, &facts);
+            judgement = decide(ports, self.namespace, case, facts).await?;
         }
         if self.postback.is_dry_run {
             return Ok(self.dry_run(case, judgement));
         }
-        let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
         for _ in 0..MAX_TRIES {
             let (verdict, conversion, commit) = match judgement {
                 Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
@@ -228,19 +225,25 @@ impl Trial<'_> {
                 }
                 Judgement::Create(new) => {
                     let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
-                    let commit =
-                        ports.commit(self.namespace, &new, is_one_per_click, &entry).await?;
+                    let assumed = Assumptions::of(case, &new);
+                    let commit = ports.commit(self.namespace, &new, &assumed, &entry).await?;
                     (Verdict::Recorded, new, commit)
                 }
-                Judgement::Change(changed) => {
-                    let entry = self.entry(Verdict::Updated, None, Some(&changed.conversion_id));
-                    let commit = ports.change(self.namespace, &changed, &entry).await?;
-                    (Verdict::Updated, changed, commit)
+                Judgement::Change(changes) => {
+                    let Some(first) = changes.first().map(|change| change.after.clone()) else {
+                        return Err(Unavailable); // There is at least one.
+                    };
+                    let entry = self.entry(Verdict::Updated, None, Some(&first.conversion_id));
+                    let question = Question::about(case);
+                    let commit = ports.change(self.namespace, &changes, &entry, &question).await?;
+                    (Verdict::Updated, Box::new(first), commit)
                 }
             };
             match commit {
                 Commit::Done => return Ok(self.committed(verdict, *conversion)),
-                Commit::Contradicted(facts) => judgement = judge(case, &facts),
+                Commit::Contradicted(facts) => {
+                    judgement = decide(ports, self.namespace, case, *facts).await?;
+                }
             }
         }
         Err(Unavailable)
@@ -261,7 +264,10 @@ impl Trial<'_> {
     fn dry_run(&self, case: &Case<'_>, judgement: Judgement) -> Outcome {
         let mut outcome = match judgement {
             Judgement::Create(new) => self.outcome(Verdict::Recorded, None, Some(*new)),
-            Judgement::Change(changed) => self.outcome(Verdict::Updated, None, Some(*changed)),
+            Judgement::Change(changes) => {
+                let first = changes.into_iter().next().map(|change| change.after);
+                self.outcome(Verdict::Updated, None, first)
+            }
             Judgement::Repeat(known) => {
                 let current_status = Some(known.status);
                 Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(*known)) }
@@ -274,7 +280,11 @@ impl Trial<'_> {
     }
 
     /// The ledger is down: a copy may know the key all the same. Nothing else can be acknowledged.
+    /// Nor can a status: the copy may be older than the last transition.
     async fn answer_from_copy(&self, ports: &impl Ports, case: &Case<'_>) -> Outcome {
+        if self.postback.asks_for_status() {
+            return self.outcome(Verdict::Rejected, Some(storage_unavailable()), None);
+        }
         let copy = match Question::about(case).conversion_id {
             Some(conversion_id) => ports.recall(self.namespace, &conversion_id).await,
             None => None,
@@ -296,29 +306,27 @@ impl Trial<'_> {
 
     /// No campaign was found, and the sender proved himself with the namespace's own token.
     async fn no_campaign(&self, ports: &impl Ports) -> Outcome {
-        let refusal = match (&self.postback.campaign_id, &self.postback.click_id) {
-            (Some(id), _) => Refusal::of(
-                Reason::UnknownCampaign,
-                "campaign_id",
-                format!(
-                    "this namespace has no campaign {id}; its number stands in the campaign list"
-                ),
-            ),
-            (None, Some(text)) => unknown_click(text),
-            (None, None) => Refusal::of(
-                Reason::NoAttribution,
-                "click_id",
-                "nothing says whom to credit: send the click_id that the landing page got in its address",
-            ),
-        };
+        self.refuse(ports, outcome::no_campaign(self.postback)).await
+    }
+
+    /// Refuses a report before anything was decided.
+    async fn refuse(&self, ports: &impl Ports, refusal: Refusal) -> Outcome {
         if self.postback.is_dry_run {
             let outcome = self.outcome(Verdict::Rejected, Some(refusal), None);
-            return Outcome { is_dry_run: true, ..outcome };
+            let campaign = self.situation.campaign.as_deref();
+            let is_dry_run = campaign.is_none_or(|c| may(self.proof, Act::SeeMoney, c));
+            return Outcome { is_dry_run, ..outcome };
         }
         match self.note(ports, Verdict::Rejected, Some(&refusal), None).await {
             Ok(()) => self.outcome(Verdict::Rejected, Some(refusal), None),
             Err(Unavailable) => self.outcome(Verdict::Rejected, Some(storage_unavailable()), None),
         }
+    }
+
+    /// The event that is reported, if the campaign has it.
+    fn event<'c>(&self, campaign: &'c Campaign) -> Option<&'c Event> {
+        let (id, name) = (self.postback.event_id, self.postback.event_name.as_deref());
+        event::find(&campaign.events, campaign.id, id, name).ok().flatten()
     }
 
     fn entry(
@@ -365,6 +373,9 @@ impl Trial<'_> {
             campaign_id: campaign.map(|campaign| campaign.id),
             click_id: self.postback.click_id.clone().filter(|_| self.situation.genuine.is_some()),
             conversion,
+            event: campaign
+                .and_then(|campaign| self.event(campaign))
+                .map(|event| (event.id, event.name.clone())),
             current_status: None,
             sees_money: campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign)),
             is_dry_run: false,

@@ -5,10 +5,11 @@ use std::future::Future;
 use crate::app::memory::Wanted;
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::{Conversion, Source};
-use crate::domain::judgement::{Facts, Question};
+use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
 use crate::domain::time::Timestamp;
+use crate::domain::transition::Change;
 use crate::domain::verdict::{Reason, Refusal, Verdict};
 
 /// A store did not answer in time. What was asked for may or may not have happened, so whoever
@@ -41,6 +42,17 @@ pub struct InboxEntry {
     pub judged_at: Timestamp,
 }
 
+/// Who makes a change, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature<'a> {
+    /// The name of the postback, or of the call of the API.
+    pub request_id: &'a str,
+    /// The number of the API key, 0 for the root key; `None` for postbacks.
+    pub key_id: Option<u64>,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
 /// What became of a commit.
 #[derive(Clone, Debug)]
 pub enum Commit {
@@ -53,24 +65,33 @@ pub enum Commit {
 /// The ledger of conversions and of the requests that made them.
 pub trait Ledger {
     /// Commits a new conversion and its inbox row, both or neither, provided that no conversion of
-    /// the same key or order exists, nor (where the campaign counts one per click) of the same
-    /// click. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
+    /// the same key or order exists and everything holds that it assumes. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
     fn commit(
         &self,
         namespace: &Namespace,
         conversion: &Conversion,
-        is_one_per_click: bool,
+        assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> impl Future<Output = Result<Commit, Unavailable>>;
 
-    /// Commits a changed conversion and the inbox row, provided that the stored revision is the
-    /// one before.
+    /// Commits changes of different conversions, their lines of the audit trail and the inbox row,
+    /// all or none, provided that each stored revision is the one that was seen. Repeating it with
+    /// the same request is harmless and `Done`. The question is what to read if it is contradicted.
     fn change(
         &self,
         namespace: &Namespace,
-        conversion: &Conversion,
+        changes: &[Change],
         entry: &InboxEntry,
+        question: &Question,
     ) -> impl Future<Output = Result<Commit, Unavailable>>;
+
+    /// The parameters of the requests that made and changed a conversion, as far as the inbox
+    /// keeps them.
+    fn heard(
+        &self,
+        namespace: &Namespace,
+        conversion_id: &str,
+    ) -> impl Future<Output = Result<Vec<Vec<(String, String)>>, Unavailable>>;
 
     /// What is recorded of the same key, click or order.
     fn facts(

@@ -4,18 +4,20 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::app::judge::Report;
 use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::ports::{Configuration, Ledger, Unavailable};
 use crate::domain::click_id::ClickId;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings, SecretHash};
-use crate::domain::conversion::{INITIAL, Source};
+use crate::domain::conversion::Source;
+use crate::domain::event;
 use crate::domain::judgement::{Click, Question};
 use crate::domain::namespace::Namespace;
-use crate::domain::network::IpAddress;
 use crate::domain::permission::{
-    Proof, Tokens, authenticate, authenticate_browser, missing_token, wrong_token,
+    Presented, Proof, Tokens, authenticate, authenticate_browser, missing_token, wrong_token,
 };
 use crate::domain::postback::Postback;
+use crate::domain::signature::{has_signature, wrong_signature};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal};
 
@@ -161,7 +163,7 @@ async fn campaign_of_token(
 
 /// The operator's own tokens, which work where no campaign is known.
 fn tokens_of(space: &NamespaceSettings) -> Tokens<'_> {
-    Tokens { of_namespace: &space.token_hashes, of_advertiser: &[], of_campaign: &[] }
+    Tokens { of_namespace: &space.token_hashes, ..Tokens::default() }
 }
 
 /// Looks up an id that no key verifies among recorded conversions, for a sender who has proved
@@ -178,7 +180,7 @@ pub async fn recollect(
     if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
         return Ok(situation);
     }
-    let question = Question { conversion_id: None, click_id, order: None, event_id: INITIAL };
+    let question = Question { click_id, ..Question::default() };
     let campaign = match ports.facts(namespace, &question).await?.by_click {
         Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
         None => None,
@@ -197,21 +199,23 @@ pub fn unknown_namespace() -> Refusal {
 /// Finds out how a report proves itself.
 ///
 /// # Errors
-/// `bad_token`, `ip_not_allowed`.
+/// `bad_token`, `bad_signature`, `stale_timestamp`, `ip_not_allowed`.
 pub async fn prove(
     ports: &impl Configuration,
     memory: &Memory,
     situation: &Situation,
-    postback: &Postback,
-    source: Source,
-    address: Option<IpAddress>,
+    report: &Report<'_>,
     now: Timestamp,
 ) -> Result<Proof, Stop> {
+    let Report { postback, source, address, signed, .. } = report;
+    let (source, address) = (*source, *address);
     let token_hash = postback.token.as_deref().map(hash);
     let Some(campaign) = situation.campaign.as_deref() else {
         let own = tokens_of(&situation.space);
         return match token_hash {
             Some(hash) if own.accept(&hash) && source == Source::Postback => Ok(Proof::Token),
+            // As where a campaign takes signed requests only.
+            _ if has_signature(signed) => Err(Stop::Refused(wrong_signature())),
             Some(_) => Err(Stop::Refused(wrong_token())),
             None => Err(Stop::Refused(missing_token())),
         };
@@ -231,13 +235,19 @@ pub async fn prove(
         }
         None => None,
     };
+    let (event_id, event_name) = (postback.event_id, postback.event_name.as_deref());
+    // Whether the event exists is told by the judge, to those who proved themselves.
+    let event = event::find(&campaign.events, campaign.id, event_id, event_name).ok().flatten();
     let none = Advertiser::default();
     let tokens = Tokens {
         of_namespace: &situation.space.token_hashes,
         of_advertiser: &advertiser.as_deref().unwrap_or(&none).token_hashes,
         of_campaign: &campaign.token_hashes,
+        of_event: event.map_or(&[], |event| &event.token_hashes),
     };
-    authenticate(campaign, &tokens, token_hash.as_ref(), address).map_err(Stop::Refused)
+    let timestamp = postback.timestamp.as_deref();
+    let presented = Presented { token_hash: token_hash.as_ref(), signed, timestamp, address };
+    authenticate(campaign, &tokens, &presented, now).map_err(Stop::Refused)
 }
 
 fn hash(token: &str) -> SecretHash {

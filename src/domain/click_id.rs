@@ -214,14 +214,26 @@ impl Keyring {
         if secrets.is_empty() { Err("CLICK_KEYS is empty".into()) } else { Ok(Self { secrets }) }
     }
 
+    /// The number of the secret that signs. `None` only without any.
+    pub fn newest(&self) -> Option<u8> {
+        self.secrets.first().map(|secret| secret.number)
+    }
+
+    /// 32 bytes for another purpose, which `info` names (HKDF-SHA-256). `None` if no secret has
+    /// this number any more.
+    pub fn derive(&self, number: u8, info: &[&[u8]]) -> Option<[u8; 32]> {
+        let secret = self.secrets.iter().find(|secret| secret.number == number)?;
+        let mut bytes = [0u8; 32];
+        Hkdf::<Sha256>::new(None, &secret.bytes).expand_multi_info(info, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
     /// The keys of one namespace, ready to use. Worth keeping: deriving costs as much as signing.
     pub fn of(&self, namespace: &Namespace) -> ClickKeys {
         let derive = |secret: &Secret| {
-            let mut key = [0u8; 32];
-            let info = [INFO, namespace.as_str().as_bytes()];
             // Expanding to 32 bytes cannot fail (RFC 5869 allows 255 × 32), nor can an HMAC key
             // have a wrong length; if either did, the key would be left out and verify nothing.
-            Hkdf::<Sha256>::new(None, &secret.bytes).expand_multi_info(&info, &mut key).ok()?;
+            let key = self.derive(secret.number, &[INFO, namespace.as_str().as_bytes()])?;
             Some((secret.number, Hmac::<Sha256>::new_from_slice(&key).ok()?))
         };
         ClickKeys { keys: self.secrets.iter().filter_map(derive).collect() }

@@ -1,9 +1,13 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::click_id::ClickKeys;
+use super::event::{Becomes, Event};
+use super::exchange::Rate;
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
 use super::network::Network;
+use super::payout::PayoutRule;
+use super::signature::SigningKey;
 use super::template::Template;
 use super::time::DAY_MS;
 use super::verdict::words;
@@ -50,6 +54,8 @@ words! {
         None = "none",
         /// By a token.
         Token = "token",
+        /// By a signature; nothing else does.
+        Hmac = "hmac",
     }
 }
 
@@ -88,6 +94,8 @@ pub struct NamespaceSettings {
     pub token_hashes: Vec<SecretHash>,
     /// Affiliates whose links take no clicks.
     pub blocked_affiliates: Vec<u32>,
+    /// What amounts in other currencies are converted with.
+    pub rates: Vec<Rate>,
 }
 
 /// A destination of a campaign.
@@ -120,8 +128,10 @@ pub struct Campaign {
     pub default_status: Status,
     /// What the advertiser pays.
     pub revenue: Rule,
-    /// What the affiliate gets.
+    /// What the affiliate gets where none of `payouts` applies.
     pub payout: Rule,
+    /// The payout rules in force.
+    pub payouts: Vec<PayoutRule>,
     /// How postbacks prove themselves.
     pub authentication: Authentication,
     /// Networks that may post; empty for all.
@@ -150,8 +160,14 @@ pub struct Campaign {
     pub landing_pages: Vec<LandingPage>,
     /// The campaign's own tokens.
     pub token_hashes: Vec<SecretHash>,
-    /// Site events that become the initial conversion.
-    pub site_events: Vec<String>,
+    /// With what its postbacks may be signed.
+    pub signing_keys: Vec<SigningKey>,
+    /// The advertiser's words for statuses, in small letters, besides those that all know.
+    pub status_words: Vec<(String, Status)>,
+    /// Site events that become conversions, by name.
+    pub site_events: Vec<(String, Becomes)>,
+    /// What it counts after the initial conversion, archived ones too.
+    pub events: Vec<Event>,
 }
 
 impl Campaign {

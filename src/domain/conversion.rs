@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::click_id::{Country, Flags};
 use super::configuration::Status;
-use super::money::Currency;
+use super::money::{Currency, Decimal};
 use super::permission::Proof;
+use super::refund::Refunds;
 use super::time::Timestamp;
 use super::verdict::{Warning, words};
 
@@ -45,6 +46,34 @@ pub enum Key<'a> {
         /// The merchant's order.
         order_id: &'a str,
     },
+    /// Its campaign, event, parameters and time: an event that counts with every request.
+    Request {
+        /// The campaign.
+        campaign_id: u32,
+        /// The event.
+        event_id: u32,
+        /// The [`fingerprint`] of its parameters.
+        fingerprint: [u8; 32],
+        /// Which span of time, counted from the epoch.
+        span: u64,
+    },
+}
+
+/// What is the same for the same parameters, in whatever order they were sent.
+pub fn fingerprint<'p>(pairs: impl Iterator<Item = (&'p str, &'p str)>) -> [u8; 32] {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable();
+    hash(pairs.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
+}
+
+/// Each field is prefixed by its length, so that no two lists of fields write the same bytes.
+fn hash<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field);
+    }
+    hash.finalize().into()
 }
 
 impl Key<'_> {
@@ -52,21 +81,27 @@ impl Key<'_> {
     /// the key. Derived, so that the primary key of the table forbids counting twice; 120 bits,
     /// so that two keys meet by chance once in 10^18 conversions.
     pub fn conversion_id(&self) -> String {
-        // Each field is prefixed by its length, so that no two keys write the same bytes.
-        let fields: [&[u8]; 4] = match self {
-            Self::Click { click_id, event_id } => {
-                [b"click", click_id.as_bytes(), &event_id.to_be_bytes(), b""]
-            }
-            Self::Order { campaign_id, event_id, order_id } => {
-                [b"order", &campaign_id.to_be_bytes(), &event_id.to_be_bytes(), order_id.as_bytes()]
-            }
+        let digest = match self {
+            Self::Click { click_id, event_id } => hash([
+                b"click".as_slice(),
+                click_id.as_bytes(),
+                &event_id.to_be_bytes(),
+                b"".as_slice(),
+            ]),
+            Self::Order { campaign_id, event_id, order_id } => hash([
+                b"order".as_slice(),
+                &campaign_id.to_be_bytes(),
+                &event_id.to_be_bytes(),
+                order_id.as_bytes(),
+            ]),
+            Self::Request { campaign_id, event_id, fingerprint, span } => hash([
+                b"request".as_slice(),
+                &campaign_id.to_be_bytes(),
+                &event_id.to_be_bytes(),
+                fingerprint.as_slice(),
+                &span.to_be_bytes(),
+            ]),
         };
-        let mut hash = Sha256::new();
-        for field in fields {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field);
-        }
-        let digest = hash.finalize();
         format!("cv_{}", URL_SAFE_NO_PAD.encode(digest.first_chunk::<15>().unwrap_or(&[0; 15])))
     }
 }
@@ -102,6 +137,8 @@ pub struct Conversion {
     pub affiliate_id: u32,
     /// The event, or [`INITIAL`].
     pub event_id: u32,
+    /// The event's name when it was recorded.
+    pub event_name: Option<String>,
     /// The merchant's order.
     pub order_id: Option<String>,
     /// The status now.
@@ -144,8 +181,28 @@ pub struct Conversion {
     pub explanation: Vec<(&'static str, String)>,
     /// Grows with each change.
     pub revision: u32,
-    /// The request that changed it last; `None` while it is as recorded.
+    /// The postback or call of the API that changed it last; `None` while it is as recorded.
     pub changed_by: Option<String>,
+    /// What was refunded, once something was.
+    pub refunds: Option<Refunds>,
+    /// What `amount` and `commission` were multiplied by to be in the campaign's currency.
+    pub exchange_rate: Option<Decimal>,
+}
+
+/// How the names of calls of the API begin that change conversions; those of postbacks differ.
+pub const CALL_PREFIX: &str = "op_";
+
+impl Conversion {
+    /// Whether an operator changed it last.
+    pub fn is_changed_by_operator(&self) -> bool {
+        self.changed_by.as_deref().is_some_and(|by| by.starts_with(CALL_PREFIX))
+    }
+
+    /// Says how something came about, instead of what was said of it before.
+    pub fn explain(&mut self, what: &'static str, why: String) {
+        self.explanation.retain(|(explained, _)| *explained != what);
+        self.explanation.push((what, why));
+    }
 }
 
 #[cfg(test)]
@@ -153,12 +210,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_parameters_have_the_same_fingerprint_in_any_order() {
+        let of = |pairs: &[(&'static str, &'static str)]| fingerprint(pairs.iter().copied());
+        assert_eq!(of(&[("a", "1"), ("b", "2")]), of(&[("b", "2"), ("a", "1")]));
+        for other in [[("a", "1"), ("b", "3")], [("a", "2"), ("b", "1")], [("a1", ""), ("b", "2")]]
+        {
+            assert_ne!(of(&other), of(&[("a", "1"), ("b", "2")]));
+        }
+    }
+
+    #[test]
     fn different_keys_have_different_ids_and_equal_ones_equal_ids() {
         let click = |click_id, event_id| Key::Click { click_id, event_id }.conversion_id();
         let order = |campaign_id, event_id, order_id| {
             Key::Order { campaign_id, event_id, order_id }.conversion_id()
         };
+        let request = |fingerprint, span| {
+            Key::Request { campaign_id: 1, event_id: 2, fingerprint, span }.conversion_id()
+        };
         let ids = [
+            request([0; 32], 1),
+            request([0; 32], 2),
+            request([1; 32], 1),
             click("a", 0),
             click("a", 1),
             click("b", 0),
@@ -169,7 +242,7 @@ mod tests {
         ];
         let distinct: std::collections::HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
-        assert_eq!(click("a", 0), ids[0]);
+        assert_eq!(click("a", 0), ids[3]);
         assert!(ids.iter().all(|id| id.len() == 23 && id.starts_with("cv_")));
     }
 }

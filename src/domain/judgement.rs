@@ -1,21 +1,30 @@
 //! The decision about one authenticated postback: pure, so that it can be made on what memory and
 //! request say, made again on what the store says, and made again next week.
 
+mod events;
+mod facts;
 mod money;
+mod rejection;
 mod repeat;
 mod status;
 
-use super::click_id::{ClickId, Flags, looks_lower_cased};
+use super::click_id::{ClickId, Country, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
-use super::conversion::{Conversion, INITIAL, Key, Source};
-use super::money::MoneyType;
+use super::conversion::{Conversion, Key, Source};
+use super::event::Event;
+use super::exchange::Rate;
+use super::payout::Traits;
 use super::permission::{Act, Proof, may};
 use super::postback::Postback;
 use super::time::Timestamp;
-use super::verdict::{Reason, Refusal, Warning};
-use money::{money, sent_money};
+use super::transition::Change;
+use super::verdict::{Reason, Refusal, Warning, WarningCode};
+pub use events::{AssumedInitial, Initial, InitialBy, Near};
+pub use facts::{Assumptions, Facts, Question};
+use money::{Basis, money, payout_rule, sent_money};
+use rejection::rejection;
 use repeat::repeat;
-use status::{status, status_reason};
+use status::{is_unknown_refund, status, status_reason};
 
 /// What a postback says of its click.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +67,8 @@ pub struct Case<'a> {
     pub arrived_at: Timestamp,
     /// The campaign that it was authenticated for.
     pub campaign: &'a Campaign,
+    /// The namespace's rates of exchange.
+    pub rates: &'a [Rate],
     /// Its click.
     pub click: Click<'a>,
     /// Its parameters.
@@ -66,53 +77,15 @@ pub struct Case<'a> {
     pub warnings: &'a [Warning],
 }
 
-/// What the store knows about a case.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// The conversion of the same key.
-    pub by_key: Option<Conversion>,
-    /// The conversion of the same click and event.
-    pub by_click: Option<Conversion>,
-    /// The conversion of the same campaign, event and order.
-    pub by_order: Option<Conversion>,
-}
-
-/// What to ask the store about a case, to get its [`Facts`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The key's conversion_id, if the case has a key.
-    pub conversion_id: Option<String>,
-    /// The click.
-    pub click_id: Option<String>,
-    /// The campaign and the order.
-    pub order: Option<(u32, String)>,
-    /// The event, or [`INITIAL`].
-    pub event_id: u32,
-}
-
-impl Question {
-    /// The question about a case.
-    pub fn about(case: &Case<'_>) -> Self {
-        let order_id = case.postback.order_id.clone();
-        // A click with many orders has as many conversions, of which none answers the question.
-        let is_one_per_click = case.campaign.conversions_per_click == ConversionsPerClick::One;
-        Self {
-            conversion_id: key(case, INITIAL, &Facts::default()).ok(),
-            click_id: case.click.text().filter(|_| is_one_per_click).map(str::to_owned),
-            order: order_id.map(|order_id| (case.campaign.id, order_id)),
-            event_id: INITIAL,
-        }
-    }
-}
-
 /// What is to be done about a case.
 #[derive(Clone, Debug)]
 pub enum Judgement {
     /// Commit this conversion, provided that nothing of the same key, click (where it converts
     /// once) or order is there; the commit checks it.
     Create(Box<Conversion>),
-    /// Commit this changed conversion, provided that its revision is still the one before.
-    Change(Box<Conversion>),
+    /// Commit these changes, at least one and all or none, provided that each conversion still has
+    /// the revision that was seen.
+    Change(Vec<Change>),
     /// The same was reported before.
     Repeat(Box<Conversion>),
     /// No.
@@ -131,17 +104,37 @@ pub fn judge(case: &Case<'_>, facts: &Facts) -> Judgement {
 fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     permit(case)?;
     agree(case)?;
-    let event_id = event(case)?;
-    let conversion_id = key(case, event_id, facts)?;
-    if let Some(known) = known(case, facts) {
-        return repeat(case, known);
+    let event = events::resolve(case)?;
+    if let Some(reason) = case.postback.new_rejected_reason.as_deref() {
+        return rejection(case, events::number(event), reason, facts);
     }
-    let (text, id, link) = attribute(case)?;
-    window(case, id)?;
+    if let Some(known) = known(case, event, facts) {
+        return repeat(case, known, facts);
+    }
+    is_unknown_refund(case)?;
+    let conversion_id = key(case, event, facts)?;
+    let credit = match event {
+        None => attribute(case)?,
+        Some(event) => events::credit(case, event, facts)?,
+    };
     intake(case)?;
     let mut warnings = case.warnings.to_vec();
-    let (status, why) = status(case, id, &mut warnings)?;
-    let money = money(case, &mut warnings)?;
+    if events::has_no_key(case, event) {
+        let message = "without order_id only the time tells a repeat from a new event: the same parameters within 10 minutes are a repeat";
+        warnings.push(Warning::about(WarningCode::NoIdempotencyKey, "order_id", message));
+    }
+    let basis = basis(case, event, &credit);
+    let rule = payout_rule(case, &basis.traits);
+    let default = rule.default_status(case.campaign);
+    let (status, why) = status(case, credit.flags, default, &mut warnings)?;
+    let money = money(case, &basis, &rule, &mut warnings)?;
+    let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    explanation.extend(money.because);
+    let mut sent_money = sent_money(case, Some(case.campaign.currency));
+    // A repeat may name the click that this one left to its initial conversion.
+    if let Some(click_id) = credit.click_id.as_ref().filter(|_| case.click.text().is_none()) {
+        sent_money.push(("click_id", click_id.clone()));
+    }
     Ok(Judgement::Create(Box::new(Conversion {
         conversion_id,
         request_id: case.request_id.to_owned(),
@@ -149,12 +142,13 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         occurred_at: occurred_at(case),
         source: case.source,
         proof: case.proof,
-        click_id: Some(text.to_owned()),
-        clicked_at: Some(id.time),
-        ref_id: link.id,
+        click_id: credit.click_id,
+        clicked_at: credit.clicked_at,
+        ref_id: credit.ref_id,
         campaign_id: case.campaign.id,
-        affiliate_id: link.affiliate_id,
-        event_id,
+        affiliate_id: credit.affiliate_id,
+        event_id: events::number(event),
+        event_name: event.map(|event| event.name.clone()),
         order_id: case.postback.order_id.clone(),
         status,
         status_reason: status_reason(case.postback),
@@ -162,11 +156,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         amount: money.amount,
         revenue: money.revenue,
         payout: money.payout,
-        is_test: id.flags.has(Flags::TEST),
-        is_lead: case.campaign.payout.kind == MoneyType::Cpl,
-        click_flags: id.flags,
-        country: id.country,
-        sent_money: sent_money(case, Some(case.campaign.currency)),
+        is_test: credit.is_test,
+        is_lead: money.is_lead,
+        click_flags: credit.flags,
+        country: credit.country,
+        sent_money,
         first_status: status,
         first_revenue: money.revenue,
         first_payout: money.payout,
@@ -174,14 +168,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         kept: case.postback.kept.clone(),
         goal: case.postback.goal.clone(),
         comment: case.postback.comment.clone(),
-        explanation: vec![
-            ("attribution", format!("the click_id verifies and names link {}", link.id)),
-            ("status", why),
-            ("revenue", money.why_revenue),
-            ("payout", money.why_payout),
-        ],
+        explanation,
         revision: 1,
         changed_by: None,
+        refunds: None,
+        exchange_rate: money.exchange_rate,
     })))
 }
 
@@ -205,13 +196,6 @@ fn permit(case: &Case<'_>) -> Result<(), Refusal> {
     if postback.is_dry_run && !may(case.proof, Act::SeeMoney, case.campaign) {
         return Err(Refusal::of(Reason::BadToken, "dry_run", "dry_run needs a token"));
     }
-    if postback.new_rejected_reason.is_some() {
-        return Err(Refusal::of(
-            Reason::InvalidTransition,
-            "new_rejected_reason",
-            "a recorded conversion's status cannot be changed by postback in this version",
-        ));
-    }
     Ok(())
 }
 
@@ -230,26 +214,12 @@ fn agree(case: &Case<'_>) -> Result<(), Refusal> {
     Err(Refusal::of(Reason::CampaignMismatch, "campaign_id", detail))
 }
 
-/// The event that the postback reports.
-fn event(case: &Case<'_>) -> Result<u32, Refusal> {
-    let sent = [
-        ("event_id", case.postback.event_id.is_some()),
-        ("event_name", case.postback.event_name.is_some()),
-    ];
-    match sent.into_iter().find(|(_, is_sent)| *is_sent) {
-        None => Ok(INITIAL),
-        Some((name, _)) => {
-            let detail = format!(
-                "campaign {} defines no such event; without {name} this is the initial conversion",
-                case.campaign.id
-            );
-            Err(Refusal::of(Reason::UnknownEvent, name, detail))
-        }
-    }
-}
-
 /// The key by which a repeat is recognised.
-fn key(case: &Case<'_>, event_id: u32, facts: &Facts) -> Result<String, Refusal> {
+fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, Refusal> {
+    if let Some(event) = event {
+        return events::key(case, event, facts);
+    }
+    let event_id = events::number(None);
     let key = match (case.campaign.conversions_per_click, case.postback.order_id.as_deref()) {
         (ConversionsPerClick::One, order_id) => match (case.click.text(), order_id) {
             (Some(click_id), _) => Key::Click { click_id, event_id },
@@ -270,30 +240,57 @@ fn key(case: &Case<'_>, event_id: u32, facts: &Facts) -> Result<String, Refusal>
             ));
         }
     };
-    // A campaign may have changed what makes a repeat since; the older conversion's id stays.
-    Ok(known(case, facts).map_or_else(|| key.conversion_id(), |c| c.conversion_id.clone()))
+    Ok(key.conversion_id())
 }
 
 /// The conversion that a case repeats. The order is stronger than the click: it names one sale.
 ///
 /// An id that no key verifies may be recorded in a campaign for which nothing was proved; there it
 /// stays as unknown as if it did not exist.
-fn known<'a>(case: &Case<'_>, facts: &'a Facts) -> Option<&'a Conversion> {
-    let of_click = match case.campaign.conversions_per_click {
-        ConversionsPerClick::One => facts.by_click.as_ref(),
-        ConversionsPerClick::PerOrder => None,
-    };
+///
+/// What makes a repeat may have been changed since, so that the older conversion's id is another.
+fn known<'a>(case: &Case<'_>, event: Option<&Event>, facts: &'a Facts) -> Option<&'a Conversion> {
+    let of_click = facts.by_click.as_ref().filter(|_| events::is_one_per_click(case, event));
     let found = [facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
     found.into_iter().flatten().find(|known| known.campaign_id == case.campaign.id)
 }
 
-/// Whom to credit.
-fn attribute<'a>(case: &Case<'a>) -> Result<(&'a str, ClickId, Link), Refusal> {
+/// Whom a conversion is credited to, and what is known of the click behind it.
+struct Credit {
+    click_id: Option<String>,
+    clicked_at: Option<Timestamp>,
+    ref_id: u32,
+    affiliate_id: u32,
+    flags: Flags,
+    country: Option<Country>,
+    is_test: bool,
+    why: String,
+}
+
+/// Whom to credit for an initial conversion.
+fn attribute(case: &Case<'_>) -> Result<Credit, Refusal> {
     match case.click {
-        Click::Genuine { text, id, link } => Ok((text, id, link)),
+        Click::Genuine { text, id, link } => {
+            window(case, id)?;
+            Ok(Credit::of_click(text, id, link))
+        }
         Click::Unverified(text) => Err(unknown_click(text)),
         Click::Absent => Err(no_attribution()),
     }
+}
+
+/// What the money of a new conversion depends on besides what is sent.
+fn basis<'a>(case: &Case<'a>, event: Option<&Event>, credit: &Credit) -> Basis<'a> {
+    let traits = Traits {
+        affiliate_id: credit.affiliate_id,
+        // Nothing attributes by a coupon or a customer yet; a coupon that was merely sent is none.
+        coupon: None,
+        is_lifetime: false,
+        event_id: events::number(event),
+        goal: case.postback.goal.as_deref(),
+        country: credit.country,
+    };
+    Basis { traits, occurred_at: occurred_at(case), earlier_rate: None }
 }
 
 /// The refusal of an id that nothing verifies.

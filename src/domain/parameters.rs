@@ -233,6 +233,11 @@ impl Format {
     }
 }
 
+/// Whether a content type is one that is certainly neither JSON nor a form.
+pub fn is_unreadable_type(content_type: &str) -> bool {
+    Format::of(content_type) == Some(Format::Unreadable)
+}
+
 /// Whether a content type's subtype is one that is certainly neither JSON nor a form.
 fn is_unreadable(subtype: &str) -> bool {
     subtype.ends_with("+xml")

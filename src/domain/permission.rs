@@ -2,6 +2,8 @@
 
 use super::configuration::{Authentication, Campaign, SecretHash};
 use super::network::{IpAddress, is_listed};
+use super::signature::{self, Signed};
+use super::time::Timestamp;
 use super::verdict::{Reason, Refusal, words};
 use subtle::ConstantTimeEq as _;
 
@@ -14,6 +16,8 @@ words! {
         Address = "address",
         /// By a token.
         Token = "token",
+        /// By a signature.
+        Signature = "signature",
     }
 }
 
@@ -42,26 +46,27 @@ pub fn may(proof: Proof, act: Act, campaign: &Campaign) -> bool {
         ChangeStatus, CreateByClick, CreateWithoutClick, SeeMoney, SendAmount, SendExplicitMoney,
         StartAbovePending,
     };
-    use Proof::{Address, Nothing, Token};
+    use Proof::{Address, Nothing, Signature, Token};
     match (act, proof) {
         (CreateByClick, _) => true,
         (StartAbovePending, Nothing) => false,
-        (StartAbovePending, Address | Token) => true,
+        (StartAbovePending, Address | Token | Signature) => true,
         (SendAmount, Nothing) => campaign.is_amount_trusted,
-        (SendAmount, Address | Token) => true,
+        (SendAmount, Address | Token | Signature) => true,
         (CreateWithoutClick, Nothing) => false,
-        (CreateWithoutClick, Address | Token) => true,
+        (CreateWithoutClick, Address | Token | Signature) => true,
         (ChangeStatus, Nothing | Address) => false,
-        (ChangeStatus, Token) => true,
+        (ChangeStatus, Token | Signature) => true,
         (SendExplicitMoney, Nothing | Address) => false,
-        (SendExplicitMoney, Token) => campaign.is_explicit_money_allowed,
+        (SendExplicitMoney, Token | Signature) => campaign.is_explicit_money_allowed,
         (SeeMoney, Nothing) => false,
-        (SeeMoney, Address | Token) => true,
+        (SeeMoney, Address | Token | Signature) => true,
     }
 }
 
-/// The hashes of every token that works for a campaign: its own, its advertiser's, its operator's.
-#[derive(Clone, Copy, Debug)]
+/// The hashes of every token that works for a postback: its event's, its campaign's, its
+/// advertiser's, its operator's. The wider one works for the narrower.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Tokens<'a> {
     /// The operator's.
     pub of_namespace: &'a [SecretHash],
@@ -69,34 +74,60 @@ pub struct Tokens<'a> {
     pub of_advertiser: &'a [SecretHash],
     /// The campaign's.
     pub of_campaign: &'a [SecretHash],
+    /// Those of the event that the postback reports; none for an initial conversion.
+    pub of_event: &'a [SecretHash],
 }
 
 impl Tokens<'_> {
     /// Whether a token's hash is one of these. Every hash is compared, each in constant time.
     pub fn accept(&self, hash: &SecretHash) -> bool {
-        let all = self.of_namespace.iter().chain(self.of_advertiser).chain(self.of_campaign);
+        let wide = self.of_namespace.iter().chain(self.of_advertiser);
+        let all = wide.chain(self.of_campaign).chain(self.of_event);
         all.fold(false, |found, known| found | bool::from(known.ct_eq(hash)))
     }
 }
 
-/// Authenticates a postback for a campaign: the token first where one is wanted or was sent, then
-/// the lists, so that whoever lacks the token is told the same as where no campaign is.
+/// What a postback brings to prove itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The hash of its token.
+    pub token_hash: Option<&'a SecretHash>,
+    /// The request as it was signed.
+    pub signed: &'a Signed<'a>,
+    /// Its parameter `timestamp`.
+    pub timestamp: Option<&'a str>,
+    /// The sender's address.
+    pub address: Option<IpAddress>,
+}
+
+/// Authenticates a postback for a campaign: signature or token first where one is wanted (a token
+/// also where one was sent), then the lists, so that whoever lacks the secret is told the same as
+/// where no campaign is.
 ///
 /// # Errors
-/// `bad_token`, or `ip_not_allowed`; neither says which tokens or networks would do.
+/// `bad_signature`, `stale_timestamp`, `bad_token` or `ip_not_allowed`; none says which secrets or
+/// networks would do.
 pub fn authenticate(
     campaign: &Campaign,
     tokens: &Tokens<'_>,
-    token_hash: Option<&SecretHash>,
-    address: Option<IpAddress>,
+    presented: &Presented<'_>,
+    now: Timestamp,
 ) -> Result<Proof, Refusal> {
-    let is_proven = match token_hash {
+    let secret = match (campaign.authentication, presented.token_hash) {
+        // Where requests are signed a token neither helps nor harms, so that a sender may bring
+        // both while the campaign changes over.
+        (Authentication::Hmac, _) => {
+            let Presented { signed, timestamp, .. } = presented;
+            signature::verify(&campaign.signing_keys, signed, *timestamp, now)?;
+            Some(Proof::Signature)
+        }
         // A wrong token is refused even where none is wanted: the sender believes in it.
-        Some(hash) if !tokens.accept(hash) => return Err(wrong_token()),
-        Some(_) => true,
-        None if campaign.authentication == Authentication::Token => return Err(missing_token()),
-        None => false,
+        (_, Some(hash)) if !tokens.accept(hash) => return Err(wrong_token()),
+        (_, Some(_)) => Some(Proof::Token),
+        (Authentication::Token, None) => return Err(missing_token()),
+        (Authentication::None, None) => None,
     };
+    let address = presented.address;
     let wants_address = !campaign.ip_allow.is_empty();
     let allowed = address.is_some_and(|a| is_listed(a, &campaign.ip_allow));
     if is_denied(campaign, address) || (wants_address && !allowed) {
@@ -105,11 +136,7 @@ pub fn authenticate(
             "this address may not post to the campaign; ask its operator to add the address of your server",
         ));
     }
-    Ok(match (is_proven, wants_address) {
-        (true, _) => Proof::Token,
-        (false, true) => Proof::Address,
-        (false, false) => Proof::Nothing,
-    })
+    Ok(secret.unwrap_or(if wants_address { Proof::Address } else { Proof::Nothing }))
 }
 
 /// Whether a campaign's deny list names an address; one that is not known may be any of them.
@@ -154,7 +181,7 @@ pub fn missing_token() -> Refusal {
 /// The refusal of a wrong token, likewise.
 pub fn wrong_token() -> Refusal {
     bad_token(
-        "the token is not valid for this request: it must be one of the campaign, its advertiser or the namespace, as it was shown when it was created, and not revoked; check click_id and campaign_id as well",
+        "the token is not valid for this request: it must be one of the event that it reports, the campaign, its advertiser or the namespace, as it was shown when it was created, and not revoked; check click_id and campaign_id as well",
     )
 }
 

@@ -1,5 +1,8 @@
 //! One postback as typed values (wire.md 5), parsed once at the door.
 
+mod mapping;
+
+use super::event::{self, Event};
 use super::money::{Currency, Decimal};
 use super::parameters::Parameters;
 use super::time::{MINUTE_MS, Timestamp};
@@ -70,12 +73,16 @@ pub struct Postback {
     pub third_party_rejected_reason: Option<String>,
     /// Rejects an existing conversion, for this reason.
     pub new_rejected_reason: Option<String>,
+    /// Whether that rejects every conversion of the click.
+    pub is_all_events: bool,
     /// Tells partial refunds apart.
     pub refund_id: Option<String>,
     /// When it happened.
     pub occurred_at: Option<Timestamp>,
     /// The token, in plain text; dropped before anything is stored.
     pub token: Option<String>,
+    /// When it was signed, as sent; dropped as well.
+    pub timestamp: Option<String>,
     /// Shown to the affiliate.
     pub comment: Option<String>,
     /// Whether only the verdict is wanted.
@@ -107,12 +114,40 @@ impl Postback {
         Self::from_pairs(all, now, |canonical| parameters.wire_name(canonical).to_owned())
     }
 
+    /// Whether it asks for a status, on which the time of asking bears.
+    pub fn asks_for_status(&self) -> bool {
+        self.status.is_some() || self.new_rejected_reason.is_some() || self.refund_id.is_some()
+    }
+
     /// Reads canonical pairs again, as an inbox row keeps them.
     ///
     /// # Errors
     /// As [`Self::read`]; a row that was once read does not fail unless a bound changed since.
     pub fn from_stored(pairs: Vec<(String, String)>, now: Timestamp) -> Result<Self, Refusal> {
         Self::from_pairs(pairs, now, str::to_owned)
+    }
+
+    /// Makes it the report of an event, as if `event_id` had been sent.
+    pub fn reports_event(&mut self, id: u32) {
+        self.event_id = Some(id);
+        self.stored.push(("event_id".to_owned(), id.to_string()));
+    }
+
+    /// The same postback with the rows of its event applied: what the advertiser calls `price` is
+    /// our `amount`. Our own name wins where both are sent; the other one is then a parameter like
+    /// any unknown one. `None` where no row applies.
+    ///
+    /// # Errors
+    /// `placeholder_not_replaced` and `invalid_parameter`, with the advertiser's name.
+    pub fn mapped(&self, event: &Event, now: Timestamp) -> Result<Option<Self>, Refusal> {
+        let (pairs, renamed) = mapping::apply(&self.stored, &event.parameters)?;
+        if renamed.is_empty() {
+            return Ok(None);
+        }
+        let wire_name = |canonical: &str| mapping::wire_name(&renamed, canonical);
+        // Secrets are not among the stored parameters, and rows cannot name them.
+        let mapped = Self::from_pairs(pairs, now, wire_name)?;
+        Ok(Some(Self { token: self.token.clone(), ..mapped }))
     }
 
     fn from_pairs(
@@ -157,29 +192,19 @@ impl Postback {
             revenue: reader.read("revenue", amount_form, Decimal::parse_amount)?,
             payout: reader.read("payout", amount_form, Decimal::parse_amount)?,
             goal: reader.text("goal"),
-            event_id: reader.read("event_id", event_form, |text| {
-                let is_number = text.len() <= 10
-                    && !text.starts_with('0')
-                    && text.bytes().all(|b| b.is_ascii_digit());
-                // An event beyond four bytes cannot exist; it is unknown, not unreadable.
-                is_number.then(|| text.parse().unwrap_or(u32::MAX))
-            })?,
+            event_id: reader.read("event_id", event_form, event::parse_id)?,
             event_name: reader.text("event_name"),
             status: reader.text("status"),
             reason: reader.text("reason"),
             third_party_rejected_reason: reader.text("third_party_rejected_reason"),
             new_rejected_reason: reader.text("new_rejected_reason"),
+            is_all_events: reader.flag("all_events")?,
             refund_id: reader.text("refund_id"),
             occurred_at,
             token: reader.text("secure"),
+            timestamp: reader.text("timestamp"),
             comment: reader.text("comment"),
-            is_dry_run: reader
-                .read("dry_run", "1", |text| match text {
-                    "1" | "true" => Some(true),
-                    "0" | "false" => Some(false),
-                    _ => None,
-                })?
-                .unwrap_or(false),
+            is_dry_run: reader.flag("dry_run")?,
             reply_format: reader.read("response", "json, text or gif", ReplyFormat::from_word)?,
             kept: pairs
                 .iter()
@@ -233,6 +258,15 @@ impl Reader<'_> {
             let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             if is_number { text.parse().ok() } else { None }
         })
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        let truth = self.read(name, "1", |text| match text {
+            "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        })?;
+        Ok(truth.unwrap_or(false))
     }
 
     fn order(&self, name: &str) -> Result<Option<String>, Refusal> {

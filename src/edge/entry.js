@@ -30,7 +30,8 @@ function pack({ method, url, headers, cf }) {
   const get = (name) => headers.get(name) ?? "";
   return (
     packClick(method, url, headers, cf) + "\n" + get("cf-connecting-ip") + "\n" + get("content-type") + "\n" +
-    get("authorization") + "\n" + get("origin") + "\n" + get("idempotency-key") + "\n" + get("x-backtrail-namespace")
+    get("authorization") + "\n" + get("origin") + "\n" + get("idempotency-key") + "\n" + get("x-backtrail-namespace") + "\n" +
+    get("x-backtrail-timestamp") + "\n" + get("x-backtrail-signature")
   );
 }
 

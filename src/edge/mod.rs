@@ -77,6 +77,7 @@ fn stores(
         memory: Rc::clone(&isolate.memory),
         settings: Rc::clone(settings),
         log,
+        allowance: Default::default(),
     }
 }
 

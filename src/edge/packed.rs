@@ -29,6 +29,8 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         origin: next(),
         idempotency_key: next(),
         namespace: next(),
+        timestamp: next(),
+        signature: next(),
     };
     Request::new(method, url, headers, body)
 }

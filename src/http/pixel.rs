@@ -42,7 +42,8 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
         }
     }
     let address = IpAddress::parse(request.headers.client_ip);
-    let arrived = Report { namespace, source: Source::Pixel, postback, warnings, address };
+    let signed = Default::default();
+    let arrived = Report { namespace, source: Source::Pixel, postback, warnings, address, signed };
     let outcome = report(app.ports, &app.isolate.memory, &app.moment, &arrived).await;
     let response = reply::gif(200).with(VERDICT, reply::line(&outcome));
     Answer { response, duty: Default::default(), errand: outcome.errand }

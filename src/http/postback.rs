@@ -9,8 +9,9 @@ use crate::app::situate::{space, unknown_namespace};
 use crate::domain::conversion::Source;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
-use crate::domain::parameters::parse_postback;
+use crate::domain::parameters::{is_unreadable_type, parse_postback};
 use crate::domain::postback::{Postback, ReplyFormat};
+use crate::domain::signature::has_signature;
 use crate::domain::verdict::{Refusal, Warning};
 
 /// Answers a postback. Its size and its parameters come first, then its namespace.
@@ -37,13 +38,18 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
         return refused(app, None, unknown_namespace(), format);
     };
     let address = IpAddress::parse(request.headers.client_ip);
-    let arrived = Report { namespace, source: Source::Postback, postback, warnings, address };
+    let signed = request.signed();
+    let source = Source::Postback;
+    let arrived = Report { namespace, source, postback, warnings, address, signed };
     let outcome = report(app.ports, &app.isolate.memory, &app.moment, &arrived).await;
     Answer { response: reply::response(&outcome), duty: Default::default(), errand: outcome.errand }
 }
 
 fn read<P>(app: &App<'_, P>, request: &Request<'_>) -> Result<(Postback, Vec<Warning>), Refusal> {
     let content_type = Some(request.headers.content_type).filter(|text| !text.is_empty());
+    // What no signature covers does not decide how signed bytes are read.
+    let content_type =
+        content_type.filter(|text| !has_signature(&request.signed()) || is_unreadable_type(text));
     let (parameters, warnings) = parse_postback(Some(request.query), content_type, request.body)?;
     Ok((Postback::read(&parameters, app.moment.now)?, warnings))
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::response::{Body, Response};
 use crate::app::judge::{Outcome, request_id};
 use crate::app::settings::Moment;
-use crate::domain::conversion::Conversion;
+use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::postback::ReplyFormat;
 use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
 
@@ -69,9 +69,18 @@ struct WarningBody<'a> {
 }
 
 #[derive(Serialize)]
-struct EventBody {
+struct EventBody<'a> {
     id: u32,
-    name: Option<String>,
+    name: Option<&'a str>,
+}
+
+/// The event of the conversion as it was called when that was recorded, else what was reported.
+fn event(outcome: &Outcome) -> Option<EventBody<'_>> {
+    match &outcome.conversion {
+        Some(c) if c.event_id == INITIAL => None,
+        Some(c) => Some(EventBody { id: c.event_id, name: c.event_name.as_deref() }),
+        None => outcome.event.as_ref().map(|(id, name)| EventBody { id: *id, name: Some(name) }),
+    }
 }
 
 /// The body; its fields in the order in which they are written.
@@ -83,7 +92,7 @@ struct ReplyBody<'a> {
     click_id: Option<&'a str>,
     campaign_id: Option<u32>,
     affiliate_id: Option<u32>,
-    event: Option<EventBody>,
+    event: Option<EventBody<'a>>,
     status: Option<&'static str>,
     revenue: Option<MoneyBody>,
     payout: Option<MoneyBody>,
@@ -118,9 +127,7 @@ pub fn json_of(outcome: &Outcome) -> String {
         click_id: conversion.map_or(outcome.click_id.as_deref(), |c| c.click_id.as_deref()),
         campaign_id: conversion.map(|c| c.campaign_id).or(outcome.campaign_id),
         affiliate_id: shown.map(|c| c.affiliate_id),
-        event: conversion
-            .filter(|c| c.event_id != 0)
-            .map(|c| EventBody { id: c.event_id, name: None }),
+        event: event(outcome),
         status: conversion.map(|c| if is_change { c.status } else { c.first_status }.as_str()),
         revenue: money(|c| c.first_revenue, |c| c.revenue),
         payout: money(|c| c.first_payout, |c| c.payout),

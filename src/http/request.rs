@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::domain::click_id::Country;
 use crate::domain::encoding;
 use crate::domain::namespace::bare_host;
+use crate::domain::signature::Signed;
 
 /// The methods that any address answers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,19 @@ pub enum Method {
 }
 
 impl Method {
+    /// The name, as a request has it; empty for one that no address answers to.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "",
+        }
+    }
+
     /// The method of its name.
     pub fn parse(name: &str) -> Self {
         match name {
@@ -70,6 +84,10 @@ pub struct Headers<'a> {
     pub idempotency_key: &'a str,
     /// `X-Backtrail-Namespace`.
     pub namespace: &'a str,
+    /// `X-Backtrail-Timestamp`.
+    pub timestamp: &'a str,
+    /// `X-Backtrail-Signature`.
+    pub signature: &'a str,
 }
 
 /// One request.
@@ -112,6 +130,19 @@ impl<'a> Request<'a> {
     pub fn country(&self) -> Option<Country> {
         // XX is the platform's word for unknown.
         Country::parse(self.headers.country).filter(|c| c.as_str() != "XX")
+    }
+
+    /// The request as a sender signs it: as it was sent, byte for byte.
+    pub fn signed(&self) -> Signed<'a> {
+        Signed {
+            method: self.method.as_str(),
+            host: self.host,
+            path: self.path,
+            query: self.query,
+            body: self.body,
+            timestamp: self.headers.timestamp,
+            signature: self.headers.signature,
+        }
     }
 
     /// The value of a query parameter of the API, decoded; postbacks have a parser of their own.

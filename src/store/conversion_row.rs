@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Value, json};
+use super::{Statement, Value, changes, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney, Source};
-use crate::domain::money::Currency;
+use crate::domain::judgement::{AssumedInitial, Assumptions, InitialBy};
+use crate::domain::money::{Currency, Decimal};
+use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
 use crate::domain::time::Timestamp;
 
@@ -15,10 +17,11 @@ use crate::domain::time::Timestamp;
 pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurred_at, source, proof, \
     click_id, clicked_at, ref_id, campaign_id, affiliate_id, event_id, order_id, status, status_reason, \
     currency, amount, revenue, payout, is_test, is_lead, click_flags, country, sent_money, first_status, \
-    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by";
+    first_revenue, first_payout, warnings, parameters, goal, comment, explanation, revision, changed_by, refunds, event_name, \
+    exchange_rate";
 
 /// How many columns [`COLUMNS`] names.
-pub(crate) const COLUMN_COUNT: usize = 34;
+pub(crate) const COLUMN_COUNT: usize = 37;
 
 rows! {
     /// A conversion as stored.
@@ -58,6 +61,9 @@ rows! {
         pub(crate) explanation: String,
         pub(crate) revision: u32,
         pub(crate) changed_by: Option<String>,
+        pub(crate) refunds: Option<String>,
+        event_name: Option<String>,
+        pub(crate) exchange_rate: Option<String>,
     }
 }
 
@@ -105,6 +111,9 @@ impl ConversionRow {
             ),
             revision: c.revision,
             changed_by: c.changed_by.clone(),
+            refunds: c.refunds.as_ref().map(changes::refunds_to_text),
+            event_name: c.event_name.clone(),
+            exchange_rate: c.exchange_rate.map(Decimal::normalised),
         }
     }
 
@@ -145,6 +154,9 @@ impl ConversionRow {
             self.explanation.into(),
             self.revision.into(),
             self.changed_by.into(),
+            self.refunds.into(),
+            self.event_name.into(),
+            self.exchange_rate.into(),
         ]
     }
 
@@ -185,9 +197,89 @@ impl ConversionRow {
             explanation: explanation(&self.explanation),
             revision: self.revision,
             changed_by: self.changed_by,
+            // What cannot be read must not pass for no refund: it would be paid twice.
+            refunds: match self.refunds {
+                None => None,
+                Some(text) => Some(changes::refunds_from_text(&text)?),
+            },
+            event_name: self.event_name,
+            exchange_rate: self.exchange_rate.as_deref().and_then(Decimal::parse_rate),
         })
     }
 }
+
+/// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
+/// twice; the guards hold what else the decision assumed: that the click, whatever made earlier
+/// keys, has none of this kind, that an event's initial conversion stands, and that nothing near
+/// is the same request.
+pub(crate) fn insert(
+    namespace: &Namespace,
+    conversion: &Conversion,
+    assumed: &Assumptions,
+) -> Statement {
+    // ?1 is the namespace, ?2… the columns: click_id is ?8, ref_id ?10, campaign_id ?11,
+    // affiliate_id ?12 and event_id ?13. What the guards need besides follows.
+    let placeholders: Vec<String> = (1..=COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
+    let mut parameters = vec![Value::from(namespace.as_str())];
+    parameters.extend(ConversionRow::of(conversion).values());
+    let mut guards: Vec<String> = Vec::new();
+    if assumed.is_one_per_click {
+        guards.push(
+            "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
+             WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
+                .to_owned(),
+        );
+    }
+    let mut bind = |value: Value| {
+        parameters.push(value);
+        format!("?{}", parameters.len())
+    };
+    if let (Some(initial), Some(by)) = (&assumed.initial, &assumed.question.initial) {
+        guards.push(initial_stands(initial, by, &mut bind));
+    }
+    if let Some(near) = &assumed.question.near {
+        let [before, after] = near.conversion_ids.each_ref().map(|id| bind(id.as_str().into()));
+        let (from, to) = (bind(near.between.0.ms().into()), bind(near.between.1.ms().into()));
+        guards.push(format!(
+            "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 \
+             AND conversion_id IN ({before}, {after}) AND received_at BETWEEN {from} AND {to})"
+        ));
+    }
+    let guard = if guards.is_empty() { "true".to_owned() } else { guards.join(" AND ") };
+    let sql = format!(
+        "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
+        placeholders.join(", ")
+    );
+    Statement::new(sql, parameters)
+}
+
+/// That the initial conversion is there, counts, and credits whom the event credits.
+fn initial_stands(
+    initial: &AssumedInitial,
+    by: &InitialBy,
+    bind: &mut impl FnMut(Value) -> String,
+) -> String {
+    let (index, found) = match by {
+        InitialBy::Click(click_id) => {
+            ("conversions_click", format!("click_id = {}", bind(click_id.as_str().into())))
+        }
+        InitialBy::Order(_, order_id) => {
+            ("conversions_order", format!("order_id = {}", bind(order_id.as_str().into())))
+        }
+    };
+    let since = match initial.since {
+        Some(since) => format!(" AND occurred_at >= {}", bind(since.ms().into())),
+        None => String::new(),
+    };
+    format!(
+        "EXISTS (SELECT 1 FROM conversions INDEXED BY {index} WHERE namespace = ?1 AND {found} \
+         AND campaign_id = ?11 AND event_id = 0 AND affiliate_id = ?12 AND ref_id = ?10 \
+         AND {STANDS}{since})"
+    )
+}
+
+/// That a conversion can be followed by events.
+pub(crate) const STANDS: &str = "status IN ('pending', 'hold', 'approved')";
 
 fn sent_money(text: &str) -> SentMoney {
     let names = ["click_id", "amount", "commission", "currency", "revenue", "payout"];
@@ -197,7 +289,7 @@ fn sent_money(text: &str) -> SentMoney {
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names = ["attribution", "status", "revenue", "payout", "updated"];
+    let names = ["attribution", "status", "revenue", "payout", "exchange", "updated", "refund"];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

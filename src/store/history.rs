@@ -47,7 +47,10 @@ const CONVERSIONS: Source = Source {
     order: &["received_at", "conversion_id"],
     time: "received_at",
     expressions: &[
-        ("event", "t.event_id"),
+        (
+            "event",
+            "CASE WHEN t.event_id > 0 THEN json_object('id', t.event_id, 'name', t.event_name) END",
+        ),
         (
             "click",
             "CASE WHEN c.click_id IS NOT NULL THEN json_object(\

@@ -12,11 +12,20 @@ use crate::domain::verdict::{Reason, Refusal, Verdict};
 const COLUMNS: &str = "namespace, request_id, received_at, source, proof, campaign_id, parameters, \
     verdict, reason, detail, conversion_id, judged_at";
 
+/// The columns of which [`InboxRow`] is read.
+pub(crate) const READ: &str = "request_id, received_at, source, proof, campaign_id, parameters, verdict, \
+    reason, detail, conversion_id, judged_at";
+
 /// A row is written once per judgement: a repeated write changes nothing, a later judgement
-/// replaces the outcome of the earlier one.
+/// replaces the outcome of the earlier one, which is kept among the last 20. Only what was refused
+/// is judged again: whoever is overtaken while judging it must not undo what the other recorded.
 const ON_CONFLICT: &str = "ON CONFLICT (namespace, request_id) DO UPDATE SET verdict = excluded.verdict, \
     reason = excluded.reason, detail = excluded.detail, conversion_id = excluded.conversion_id, \
-    judged_at = excluded.judged_at, judgements = judgements + 1 WHERE excluded.judged_at > judged_at";
+    judged_at = excluded.judged_at, judgements = judgements + 1, \
+    earlier_verdicts = json_insert(\
+        CASE WHEN judgements > 20 THEN json_remove(earlier_verdicts, '$[0]') ELSE COALESCE(earlier_verdicts, '[]') END, \
+        '$[#]', json_object('at', judged_at, 'verdict', verdict, 'reason', reason, 'detail', detail)) \
+    WHERE excluded.judged_at > judged_at AND verdict = 'rejected'";
 
 rows! {
     /// A request as stored.
@@ -128,8 +137,7 @@ fn guarded(
 /// Reads a row.
 pub(crate) fn select(namespace: &Namespace, request_id: &str) -> Statement {
     Statement::new(
-        "SELECT request_id, received_at, source, proof, campaign_id, parameters, verdict, reason, detail, \
-         conversion_id, judged_at FROM inbox WHERE namespace = ?1 AND request_id = ?2",
+        format!("SELECT {READ} FROM inbox WHERE namespace = ?1 AND request_id = ?2"),
         vec![namespace.as_str().into(), request_id.into()],
     )
 }

@@ -4,18 +4,19 @@
 //! may happen twice. What a decision assumed stands as a guard in the statement's own `WHERE`;
 //! the batch is one transaction, so guard and write are exact under concurrency.
 
-use super::conversion_row::{COLUMNS, ConversionRow};
+use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Row, Statement, Stores, Value};
+use super::{Database, Statement, Stores, Value, changes, facts_rows, json};
 use crate::app::ports::{
-    Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Unavailable,
+    Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
-use crate::domain::judgement::{Facts, Question};
+use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::transition::Change;
 
 /// Distinct names of site events that a namespace may have (wire.md 8).
 const MAX_SITE_EVENTS: i64 = 200;
@@ -25,60 +26,47 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         &self,
         namespace: &Namespace,
         conversion: &Conversion,
-        is_one_per_click: bool,
+        assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
         let statements = vec![
-            insert_conversion(namespace, conversion, is_one_per_click),
+            conversion_row::insert(namespace, conversion, assumed),
             inbox_row::insert_beside(namespace, entry, conversion),
         ];
-        let question = Question {
-            conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
-            order: conversion.order_id.clone().map(|order| (conversion.campaign_id, order)),
-            event_id: conversion.event_id,
-        };
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
-        self.settle(namespace, statements, &question, is_ours).await
+        self.settle(namespace, statements, &assumed.question, is_ours).await
     }
 
     async fn change(
         &self,
         namespace: &Namespace,
-        conversion: &Conversion,
+        changes: &[Change],
         entry: &InboxEntry,
+        question: &Question,
     ) -> Result<Commit, Unavailable> {
-        let row = ConversionRow::of(conversion);
-        let update = Statement::new(
-            "UPDATE conversions SET amount = ?3, revenue = ?4, payout = ?5, status = ?6, status_reason = ?7, \
-             sent_money = ?8, explanation = ?9, revision = ?10, changed_by = ?11 \
-             WHERE namespace = ?1 AND conversion_id = ?2 AND revision = ?10 - 1",
-            vec![
-                namespace.as_str().into(),
-                conversion.conversion_id.as_str().into(),
-                conversion.amount.into(),
-                conversion.revenue.into(),
-                conversion.payout.into(),
-                conversion.status.as_str().into(),
-                conversion.status_reason.clone().into(),
-                row.sent_money.into(),
-                row.explanation.into(),
-                conversion.revision.into(),
-                conversion.changed_by.clone().into(),
-            ],
-        );
-        let statements =
-            vec![update, inbox_row::insert_beside_change(namespace, entry, conversion)];
-        let question = Question {
-            conversion_id: Some(conversion.conversion_id.clone()),
-            click_id: None,
-            order: None,
-            event_id: conversion.event_id,
-        };
-        let is_ours = |stored: &Conversion| {
-            stored.revision == conversion.revision && stored.changed_by == conversion.changed_by
-        };
-        self.settle(namespace, statements, &question, is_ours).await
+        let signature =
+            Signature { request_id: &entry.request_id, key_id: None, at: entry.judged_at };
+        let mut statements = Vec::from(changes::make(namespace, changes, &signature, true));
+        if let Some(first) = changes.first() {
+            statements.push(inbox_row::insert_beside_change(namespace, entry, &first.after));
+        }
+        statements.push(changes::written(namespace, changes, &entry.request_id));
+        let results = self.run(statements).await?;
+        if results.last().is_some_and(|written| written.len() == changes.len()) {
+            return Ok(Commit::Done);
+        }
+        let facts = self.facts(namespace, question).await?;
+        Ok(Commit::Contradicted(Box::new(facts)))
+    }
+
+    async fn heard(
+        &self,
+        namespace: &Namespace,
+        conversion_id: &str,
+    ) -> Result<Vec<Vec<(String, String)>>, Unavailable> {
+        let results = self.run(vec![changes::heard(namespace, conversion_id)]).await?;
+        let rows = results.last().into_iter().flatten();
+        Ok(rows.filter_map(|row| Some(json::pairs(row.get("parameters")?.as_str()?))).collect())
     }
 
     async fn facts(
@@ -86,8 +74,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         namespace: &Namespace,
         question: &Question,
     ) -> Result<Facts, Unavailable> {
-        let results = self.run(vec![select_facts(namespace, question)]).await?;
-        sort(question, read_rows(results.last())?)
+        let results = self.run(vec![facts_rows::select(namespace, question)]).await?;
+        facts_rows::read(question, results.last())
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {
@@ -115,12 +103,13 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         hash: &SecretHash,
     ) -> Result<Option<u32>, Unavailable> {
         let statement = Statement::new(
-            "SELECT level_id FROM tokens \
-             WHERE namespace = ?1 AND hash = ?2 AND level = 'campaign' AND revoked_at IS NULL",
+            "SELECT CASE level WHEN 'campaign' THEN level_id WHEN 'event' THEN \
+               (SELECT campaign_id FROM events AS e WHERE e.namespace = ?1 AND e.id = level_id) END AS campaign_id \
+             FROM tokens WHERE namespace = ?1 AND hash = ?2 AND revoked_at IS NULL",
             vec![namespace.as_str().into(), super::hex(hash).into()],
         );
         let results = self.run(vec![statement]).await?;
-        let id = results.last().and_then(|rows| rows.first()?.get("level_id")?.as_u64());
+        let id = results.last().and_then(|rows| rows.first()?.get("campaign_id")?.as_u64());
         Ok(id.and_then(|id| u32::try_from(id).ok()))
     }
 
@@ -209,80 +198,4 @@ fn sample_json(sample: &RefusedRequest) -> serde_json::Value {
         "detail": sample.detail,
         "parameters": sample.parameters,
     })
-}
-
-/// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
-/// twice; the guard forbids counting a click twice, whatever made earlier keys.
-fn insert_conversion(
-    namespace: &Namespace,
-    conversion: &Conversion,
-    is_one_per_click: bool,
-) -> Statement {
-    // ?1 is the namespace, ?2… the columns, of which click_id is the 7th and event_id the 12th.
-    let placeholders: Vec<String> =
-        (1..=super::conversion_row::COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
-    let guard = if is_one_per_click {
-        "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
-         WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
-    } else {
-        "true"
-    };
-    let sql = format!(
-        "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
-        placeholders.join(", ")
-    );
-    let mut parameters = vec![Value::from(namespace.as_str())];
-    parameters.extend(ConversionRow::of(conversion).values());
-    Statement::new(sql, parameters)
-}
-
-/// `SELECT` of every conversion that has to do with a question: at most one per arm, each by its
-/// own index.
-fn select_facts(namespace: &Namespace, question: &Question) -> Statement {
-    let (campaign_id, order_id) = match &question.order {
-        Some((campaign_id, order_id)) => (Some(*campaign_id), Some(order_id.as_str())),
-        None => (None, None),
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND conversion_id = ?2 \
-         UNION ALL SELECT {COLUMNS} FROM conversions INDEXED BY conversions_click \
-               WHERE namespace = ?1 AND click_id = ?3 AND event_id = ?4 \
-         UNION ALL SELECT {COLUMNS} FROM conversions WHERE namespace = ?1 AND campaign_id = ?5 AND event_id = ?4 \
-               AND order_id = ?6"
-    );
-    Statement::new(
-        sql,
-        vec![
-            namespace.as_str().into(),
-            question.conversion_id.clone().into(),
-            question.click_id.clone().into(),
-            question.event_id.into(),
-            campaign_id.into(),
-            order_id.into(),
-        ],
-    )
-}
-
-/// A row that cannot be read must not pass for an absent one: that would count it again.
-fn read_rows(rows: Option<&Vec<Row>>) -> Result<Vec<ConversionRow>, Unavailable> {
-    rows.ok_or(Unavailable)?.iter().map(|row| ConversionRow::read(row).ok_or(Unavailable)).collect()
-}
-
-fn sort(question: &Question, rows: Vec<ConversionRow>) -> Result<Facts, Unavailable> {
-    let mut facts = Facts::default();
-    for row in rows {
-        let conversion = row.conversion().ok_or(Unavailable)?;
-        let has_event = conversion.event_id == question.event_id;
-        if Some(&conversion.conversion_id) == question.conversion_id.as_ref() {
-            facts.by_key = Some(conversion.clone());
-        }
-        if has_event && conversion.click_id.is_some() && conversion.click_id == question.click_id {
-            facts.by_click = Some(conversion.clone());
-        }
-        let order = conversion.order_id.clone().map(|order| (conversion.campaign_id, order));
-        if has_event && order.is_some() && order == question.order {
-            facts.by_order = Some(conversion);
-        }
-    }
-    Ok(facts)
 }

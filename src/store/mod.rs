@@ -7,24 +7,31 @@
 
 use std::rc::Rc;
 
+mod allowance;
 mod answer_copies;
 mod catalog;
+mod changes;
 mod click_rows;
 mod configuration;
 mod configuration_copies;
 mod conversion_row;
 pub mod executor;
+mod explain;
+mod facts_rows;
 mod history;
 mod inbox_row;
 pub mod json;
 pub(crate) mod json_text;
+mod judge_again;
 pub mod keys;
 mod ledger;
-pub mod row;
+pub mod payout_rows;
+mod row;
 mod settings_rows;
 mod sql;
 mod vitals;
 
+pub use allowance::Allowance;
 pub use executor::{BlobFault, Blobs, Database, DatabaseFault, Statement, Value};
 pub use row::Row;
 
@@ -44,14 +51,20 @@ pub struct Stores<D, B> {
     pub settings: Rc<Settings>,
     /// Where failures of the stores are told; never anything of a visitor or sender.
     pub log: fn(&str),
+    /// What a long task of this invocation may still ask of the ledger.
+    pub allowance: Allowance,
 }
 
 impl<D: Database, B: Blobs> Stores<D, B> {
     /// Runs a batch; why it failed is for the log, the caller only needs to know that it did.
     async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, Unavailable> {
+        if !self.allowance.take(statements.len()) {
+            return Err(Unavailable);
+        }
         self.database.batch(statements).await.map_err(|fault| {
             let (DatabaseFault::Unavailable(text) | DatabaseFault::Constraint(text)) = fault;
             (self.log)(&format!("ledger: {text}"));
+            self.allowance.note_failure();
             Unavailable
         })
     }

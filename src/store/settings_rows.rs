@@ -5,16 +5,18 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::row::{Read, rows};
-use super::{Row, Statement, json, unhex};
+use super::{Row, Statement, json, payout_rows, unhex};
 use crate::app::memory::{Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
+use crate::domain::event::{Becomes, Event, Origin, Repeat};
 use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
+use crate::domain::signature::{Derivation, SigningKey};
 use crate::domain::template;
 
 /// The hashes of an owner's valid tokens as a JSON array.
@@ -35,6 +37,8 @@ macro_rules! tokens_of {
 
 const NAMESPACE: &str = concat!(
     "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+     (SELECT json_group_array(json_array(from_currency, to_currency, rate, valid_from)) \
+      FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
       WHERE namespace = ?1 AND state = 'blocked') AS blocked_affiliates, ",
     tokens_of!("namespace", "0"),
@@ -45,10 +49,24 @@ const CAMPAIGN: &str = concat!(
     "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
-     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, \
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
      (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
-      FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, ",
+      FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
+     (SELECT json_group_array(json_object('id', o.id, 'affiliate_id', o.affiliate_id, 'coupon', o.coupon, \
+        'is_lifetime', o.is_lifetime, 'event_id', o.event_id, 'goal', o.goal, 'countries', o.countries, \
+        'payout_type', o.payout_type, 'payout_fixed', o.payout_fixed, 'payout_percent', o.payout_percent, \
+        'payout_max', o.payout_max, 'default_status', o.default_status)) \
+      FROM payouts o INDEXED BY payouts_of_campaign WHERE o.namespace = ?1 AND o.campaign_id = ?2 AND o.state = 'active') AS payouts, \
+     (SELECT json_group_array(json_object('id', e.id, 'name', e.name, 'revenue_type', e.revenue_type, \
+      'revenue_fixed', e.revenue_fixed, 'revenue_percent', e.revenue_percent, 'payout_type', e.payout_type, \
+      'payout_fixed', e.payout_fixed, 'payout_percent', e.payout_percent, 'repeat', e.repeat, \
+      'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
+      (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
+       AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
     tokens_of!("campaign", "?2"),
+    ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
+     WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
 const LINK: &str =
@@ -87,7 +105,9 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Namespace(read(row, |row: NamespaceRow| row.value(name, settings))?)
         }
         Wanted::Host(_) => Value::Host(read(row, |row: HostRow| Namespace::parse(&row.namespace))?),
-        Wanted::Campaign(..) => Value::Campaign(read(row, CampaignRow::value)?),
+        Wanted::Campaign(name, _) => {
+            Value::Campaign(read(row, |row: CampaignRow| row.value(name, settings))?)
+        }
         Wanted::Link(..) => Value::Link(read(row, |row: LinkRow| Some(row.value()))?),
         Wanted::DefaultLink(..) => Value::DefaultLink(read(row, |row: IdRow| Some(row.id))?),
         Wanted::Advertiser(..) => {
@@ -113,6 +133,7 @@ rows! {
         traffic_back_url: Option<String>,
         collect_origins: String,
         blocked_affiliates: String,
+        rates: Option<String>,
         token_hashes: String,
     }
 }
@@ -128,6 +149,7 @@ impl NamespaceRow {
             collect_origins: json::texts(&self.collect_origins),
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
+            rates: payout_rows::rates(self.rates.as_deref())?,
         })
     }
 }
@@ -180,6 +202,46 @@ rows! {
 }
 
 rows! {
+    struct EventRow {
+        id: u32,
+        name: String,
+        revenue_type: String,
+        revenue_fixed: i64,
+        revenue_percent: u32,
+        payout_type: String,
+        payout_fixed: i64,
+        payout_percent: u32,
+        repeat: String,
+        window_days: Option<u32>,
+        parameters: String,
+        state: String,
+        // Copies that an earlier version wrote have none.
+        token_hashes: Option<String>,
+    }
+}
+
+impl EventRow {
+    fn value(self) -> Option<Event> {
+        let parameters = json::pairs(&self.parameters).into_iter();
+        Some(Event {
+            id: self.id,
+            name: self.name,
+            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
+            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
+            repeat: Repeat::from_word(&self.repeat)?,
+            window_days: self.window_days,
+            parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
+            is_active: self.state == "active",
+            token_hashes: hashes(self.token_hashes.as_deref().unwrap_or("[]")),
+        })
+    }
+}
+
+fn rule(kind: &str, fixed_minor: i64, percent: u32) -> Option<Rule> {
+    Some(Rule { kind: MoneyType::from_word(kind)?, fixed_minor, percent: BasisPoints(percent) })
+}
+
+rows! {
     struct CampaignRow {
         id: u32,
         advertiser_id: u32,
@@ -207,20 +269,19 @@ rows! {
         deep_link_parameters: String,
         traffic_back_url: Option<String>,
         site_events: String,
+        status_words: Option<String>,
         landing_pages: String,
+        // Copies that an earlier version wrote have none of these.
+        payouts: Option<String>,
+        events: Option<String>,
         token_hashes: String,
+        // Copies that an earlier version wrote have none.
+        signing_secrets: Option<String>,
     }
 }
 
 impl CampaignRow {
-    fn value(self) -> Option<Campaign> {
-        let rule = |kind: &str, fixed_minor, percent| {
-            Some(Rule {
-                kind: MoneyType::from_word(kind)?,
-                fixed_minor,
-                percent: BasisPoints(percent),
-            })
-        };
+    fn value(self, namespace: &Namespace, settings: &Settings) -> Option<Campaign> {
         let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
         let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
         let pages = pages?.into_iter().map(|page| LandingPage {
@@ -228,9 +289,11 @@ impl CampaignRow {
             template: template::compile_leniently(&page.url),
             is_default: page.is_default != 0,
         });
+        let events: Vec<Row> = serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
+        let events: Option<Vec<Event>> =
+            events.iter().map(|event| EventRow::read(event)?.value()).collect();
         let deep_link_parameters = json::pairs(&self.deep_link_parameters).into_iter();
-        let initial =
-            json::pairs(&self.site_events).into_iter().filter(|(_, what)| what == "initial");
+        let site_events = json::pairs(&self.site_events).into_iter();
         Some(Campaign {
             id: self.id,
             advertiser_id: self.advertiser_id,
@@ -256,10 +319,27 @@ impl CampaignRow {
                 .collect(),
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
             landing_pages: pages.collect(),
+            payouts: payout_rows::payouts(self.payouts.as_deref())?,
             token_hashes: hashes(&self.token_hashes),
-            site_events: initial.map(|(name, _)| name).collect(),
+            signing_keys: signing_keys(
+                self.signing_secrets.as_deref(),
+                settings,
+                namespace,
+                self.id,
+            ),
+            site_events: site_events
+                .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
+                .collect(),
+            events: events?,
+            status_words: status_words(self.status_words.as_deref()),
         })
     }
+}
+
+/// A copy that an older version wrote has none.
+fn status_words(text: Option<&str>) -> Vec<(String, Status)> {
+    let pairs = text.map(json::pairs).unwrap_or_default().into_iter();
+    pairs.filter_map(|(word, status)| Some((word, Status::from_word(&status)?))).collect()
 }
 
 fn networks(text: &str) -> Vec<Network> {
@@ -270,6 +350,19 @@ fn networks(text: &str) -> Vec<Network> {
 fn allow_list(text: &str) -> Option<Vec<Network>> {
     let list = networks(text);
     if list.is_empty() && !json::texts(text).is_empty() { None } else { Some(list) }
+}
+
+/// The keys of secrets that the installation can still derive. With none left nothing verifies.
+fn signing_keys(
+    text: Option<&str>,
+    settings: &Settings,
+    namespace: &Namespace,
+    campaign_id: u32,
+) -> Vec<SigningKey> {
+    let secret =
+        |text: &String| Derivation::parse(text)?.secret(&settings.keyring, namespace, campaign_id);
+    let texts = json::texts(text.unwrap_or("[]"));
+    texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
 fn hashes(text: &str) -> Vec<SecretHash> {

@@ -41,7 +41,7 @@ fn a_new_campaign_shows_every_field_with_its_default() {
             "is_explicit_money_allowed": false, "is_pixel_allowed": false,
             "is_conflict_updated": false, "required_parameters": [],
             "click_id_parameter": "click_id", "deep_link_hosts": [], "deep_link_parameters": {},
-            "app_schemes": [], "traffic_back_url": null, "site_events": {},
+            "app_schemes": [], "traffic_back_url": null, "site_events": {}, "status_words": {},
             "created_at": "2026-11-21T09:30:00.000Z",
             "postback_url": "https://demo-tracking.example.com/postback?click_id=CLICK_ID\
                              &order_id=ORDER_ID&token=TOKEN",
@@ -96,7 +96,7 @@ fn every_field_at_fault_is_named_at_once() {
         "name: invalid",
         "required_parameters: invalid",
         "revenue_percent: invalid",
-        "site_events: invalid",
+        "site_events: unknown_reference",
         "state: invalid",
         "traffic_back_url: invalid",
         "window_days: invalid",

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::support::World;
 use crate::support::world::ROOT_KEY;
 
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 12] = [
     "namespaces",
     "hosts",
     "keys",
@@ -18,10 +18,13 @@ const RESOURCES: [&str; 9] = [
     "affiliates",
     "links",
     "tokens",
+    "signing-secrets",
+    "payouts",
+    "rates",
 ];
 
 /// Names of fields, so that random objects get past the first check often.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 32] = [
     "name",
     "hostname",
     "scopes",
@@ -46,6 +49,14 @@ const FIELDS: [&str; 24] = [
     "level",
     "level_id",
     "links",
+    "secret",
+    "countries",
+    "event_id",
+    "payout_max",
+    "from_currency",
+    "to_currency",
+    "rate",
+    "valid_from",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {

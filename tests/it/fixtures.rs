@@ -14,6 +14,12 @@ struct Fixture {
     about: String,
     #[serde(default)]
     campaign: serde_json::Map<String, Value>,
+    #[serde(default)]
+    events: Vec<Value>,
+    #[serde(default)]
+    payouts: Vec<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    rates: Vec<Value>,
     clicks: Option<usize>,
     requests: Vec<Ask>,
 }
@@ -55,6 +61,20 @@ fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
 fn run(fixture: &Fixture) -> Result<(), String> {
     let world = World::new();
     let shop = Shop::with(&world, Value::Object(fixture.campaign.clone()));
+    for event in &fixture.events {
+        let mut event = event.clone();
+        event["campaign_id"] = 1.into();
+        shop.operator.creates("events", event);
+    }
+    for payout in &fixture.payouts {
+        let mut payout = payout.clone();
+        payout.insert("campaign_id".to_owned(), 1.into());
+        shop.operator.creates("payouts", Value::Object(payout));
+    }
+    for rate in &fixture.rates {
+        shop.operator.creates("rates", rate.clone());
+    }
+    world.waits_ms(30_001);
     let clicks: Vec<String> = (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
     let fill = |text: &str| {
         clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {

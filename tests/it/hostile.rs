@@ -220,6 +220,8 @@ fn asks(
         origin: header(10),
         idempotency_key: header(11),
         namespace: header(12),
+        timestamp: header(13),
+        signature: header(14),
     };
     shop.edge.answers(*method, &format!("{host}{path}?{query}"), headers, &body)
 }
@@ -231,7 +233,7 @@ proptest! {
     #[test]
     fn no_request_is_answered_by_a_failure(
         requests in prop::collection::vec(
-            (method(), host(), path(), query(), prop::collection::vec(header(), 13), body()),
+            (method(), host(), path(), query(), prop::collection::vec(header(), 15), body()),
             40,
         ),
     ) {

@@ -155,12 +155,24 @@ fn every_reason_comes_with_its_status_and_its_parameter() {
             json!("campaign_id"),
             format!("click_id={id}&amount=1&campaign_id=2"),
         ),
-        (409, "invalid_transition", json!("status"), format!("click_id={done}&status=rejected")),
+        (409, "invalid_transition", json!("status"), format!("click_id={done}&status=pending")),
         (
             409,
-            "invalid_transition",
-            json!("status"),
+            "refund_too_large",
+            json!("amount"),
+            format!("click_id={done}&amount=11&status=refunded"),
+        ),
+        (
+            404,
+            "unknown_click",
+            json!("click_id"),
             format!("click_id={id}&amount=1&status=refunded"),
+        ),
+        (
+            404,
+            "unknown_order",
+            json!("order_id"),
+            format!("click_id={id}&order_id=NONE&status=refunded"),
         ),
         (422, "no_attribution", json!("click_id"), "campaign_id=1&amount=1".to_owned()),
         (

@@ -2,14 +2,14 @@
 //! of whoever failed.
 
 use backtrail::domain::permission::{Act, Proof, may};
-use backtrail::http::request::Headers;
+use backtrail::http::request::{Headers, Method};
 use serde_json::{Value, json};
 
 use crate::support::shop::{SERVER, TOKEN, server};
 use crate::support::world::json_of;
 use crate::support::{Shop, World, block_on};
 
-/// The table of wire.md 7: a row per act, a column per proof. `trusted` and `allowed` are cells
+/// The table of wire.md 7: a row per act, a column per proof; tokens and signatures share one. `trusted` and `allowed` are cells
 /// that depend on the campaign's switch of that name.
 const TABLE: [(Act, [&str; 3]); 7] = [
     (Act::CreateByClick, ["yes", "yes", "yes"]),
@@ -40,9 +40,13 @@ fn the_table_of_permissions_is_the_contracts() {
             campaign.is_amount_trusted = is_amount_trusted;
             campaign.is_explicit_money_allowed = is_explicit_money_allowed;
             for (act, columns) in TABLE {
-                for (proof, cell) in
-                    [Proof::Nothing, Proof::Address, Proof::Token].into_iter().zip(columns)
-                {
+                let [nothing, address, secret] = columns;
+                for (proof, cell) in [
+                    (Proof::Nothing, nothing),
+                    (Proof::Address, address),
+                    (Proof::Token, secret),
+                    (Proof::Signature, secret),
+                ] {
                     let expected = match cell {
                         "yes" => true,
                         "trusted" => is_amount_trusted,
@@ -240,6 +244,62 @@ fn tokens_of_three_levels_work_for_what_lies_below() {
             }
         }
     }
+}
+
+#[test]
+fn an_events_token_is_accepted_beside_the_wider_ones_and_nowhere_else() {
+    use backtrail::domain::permission::Tokens;
+    let [namespace, advertiser, campaign, event, other] = [1, 2, 3, 4, 5].map(|byte| [[byte; 32]]);
+    let of_event = Tokens {
+        of_namespace: &namespace,
+        of_advertiser: &advertiser,
+        of_campaign: &campaign,
+        of_event: &event,
+    };
+    for [hash] in [namespace, advertiser, campaign, event] {
+        assert!(of_event.accept(&hash));
+    }
+    assert!(!of_event.accept(&other[0]));
+    // An initial conversion, and every other event, has none of this event's tokens.
+    assert!(!Tokens { of_event: &[], ..of_event }.accept(&event[0]));
+}
+
+#[test]
+fn an_events_token_works_for_postbacks_of_that_event_alone() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let demo = &shop.operator;
+    for name in ["renewal", "upgrade"] {
+        demo.creates("events", json!({ "campaign_id": 1, "name": name, "repeat": "per_order" }));
+    }
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    let made = demo.creates("tokens", json!({ "level": "event", "level_id": 1 }));
+    let token = made["token"].as_str().unwrap().to_owned();
+    assert_eq!((&made["level"], &made["level_id"]), (&json!("event"), &json!(1)));
+    let campaigns = json!({ "level": "event", "level_id": 3 });
+    demo.is_told(Method::Post, "tokens", campaigns, &["level_id: unknown_reference"]);
+    demo.is_told(Method::Post, "tokens", json!({ "level": "event" }), &["level_id: required"]);
+    world.waits_ms(30_001);
+    let ask = |query: &str, status: u16| {
+        let body = json_of(&shop.asks(&format!("{query}&token={token}")), status);
+        let reason = if status == 401 { json!("bad_token") } else { Value::Null };
+        assert_eq!(body["reason"], reason, "{query}");
+    };
+    ask(&format!("click_id={id}&event_id=1&order_id=1"), 200);
+    ask(&format!("click_id={id}&event_name=renewal&order_id=2"), 200);
+    ask(&format!("click_id={id}&order_id=3"), 401);
+    ask(&format!("click_id={id}&event_id=2&order_id=4"), 401);
+    ask(&format!("click_id={id}&event_id=1&event_name=upgrade&order_id=5"), 401);
+    ask("campaign_id=1&order_id=6", 401);
+    // The wider ones work for the event.
+    shop.reports(200, &format!("click_id={id}&event_id=1&order_id=7"));
+    // Alone it names its campaign; without anybody to credit that is all it does.
+    let body = json_of(&shop.asks(&format!("event_id=1&order_id=9&token={token}")), 422);
+    assert_eq!(body["campaign_id"], 1);
+    demo.removes(&format!("tokens/{}", made["id"]));
+    world.waits_ms(30_001);
+    ask(&format!("click_id={id}&event_id=1&order_id=8"), 401);
 }
 
 #[test]

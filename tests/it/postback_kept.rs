@@ -40,7 +40,7 @@ fn the_inbox_keeps_what_was_let_in_without_its_secrets() {
             "namespace": "demo", "request_id": rows[0]["request_id"], "received_at": arrived,
             "source": "postback", "proof": "token", "campaign_id": 1, "parameters": null,
             "verdict": "recorded", "reason": null, "detail": null, "conversion_id": conversion_id,
-            "judged_at": arrived, "judgements": 1,
+            "judged_at": arrived, "judgements": 1, "earlier_verdicts": null,
         })
     );
     let outcome =

@@ -255,5 +255,5 @@ fn a_status_is_sent_or_the_campaigns_own() {
         assert_eq!(status("x=y"), own);
     }
     let id = shop.clicks(1);
-    shop.is_refused((409, "invalid_transition"), &format!("click_id={id}&status=chargeback"));
+    shop.is_refused((404, "unknown_click"), &format!("click_id={id}&status=chargeback"));
 }

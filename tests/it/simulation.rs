@@ -8,6 +8,7 @@
 //! 3. A repeat gets the first body, but for verdict, request_id and current_status.
 //! 4. A conversion is credited to the affiliate of its click's link.
 //! 5. Every conversion has the inbox row of the request that made it.
+//! 6. No event counts without an initial conversion of its click, however they were reordered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,11 @@ enum Step {
     Click(u32),
     /// A postback for one of the clicks so far, with one of a few orders or none, and an amount.
     Post { click: usize, order: Option<u8>, amount: Option<u8>, is_form: bool },
+    /// An event of one of the clicks so far, before or after its conversion; by its click, or by
+    /// its initial conversion's order.
+    Event { click: usize, order: Option<u8>, is_by_parent: bool },
+    /// The event counts otherwise from now on.
+    Repeat(u8),
     /// The last postback comes again, word for word.
     Again,
     /// A postback that names only an order.
@@ -60,6 +66,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..=2u32).prop_map(Step::Click),
         10 => (0..6usize, prop::option::of(0..4u8), prop::option::of(1..4u8), any::<bool>())
             .prop_map(|(click, order, amount, is_form)| Step::Post { click, order, amount, is_form }),
+        5 => (0..6usize, prop::option::of(0..4u8), prop::bool::weighted(0.2))
+            .prop_map(|(click, order, is_by_parent)| Step::Event { click, order, is_by_parent }),
+        1 => (0..3u8).prop_map(Step::Repeat),
         4 => Just(Step::Again),
         1 => (0..4u8).prop_map(Step::Order),
         1 => any::<bool>().prop_map(Step::Mode),
@@ -94,6 +103,8 @@ struct History<'w> {
 impl<'w> History<'w> {
     fn new(world: &'w World) -> Self {
         let shop = Shop::with(world, json!({ "window_days": 2, "payout_percent": "10" }));
+        let event = json!({ "campaign_id": 1, "name": "renewal", "payout_fixed": "2.00" });
+        shop.operator.creates("events", event);
         Self { shop, model: Model::default() }
     }
 
@@ -121,6 +132,23 @@ impl<'w> History<'w> {
                 query.extend(amount.map(|amount| format!("&amount={amount}.005")));
                 self.posts(query, *is_form);
             }
+            Step::Event { click, order, is_by_parent } => {
+                if self.model.clicks.is_empty() {
+                    return;
+                }
+                let (id, _) = &self.model.clicks[click % self.model.clicks.len()];
+                let mut query = match is_by_parent {
+                    true => format!("campaign_id=1&parent_order_id=O{}", click % 4),
+                    false => format!("click_id={id}"),
+                };
+                query.push_str("&event_name=renewal");
+                query.extend(order.map(|order| format!("&order_id=O{order}")));
+                self.posts(query, false);
+            }
+            Step::Repeat(repeat) => {
+                let repeat = ["once", "per_order", "every_request"][usize::from(*repeat)];
+                self.edits("events/1", json!({ "repeat": repeat }));
+            }
             Step::Again => {
                 if let Some((query, is_form)) = self.model.last_query.clone() {
                     self.posts(query, !is_form);
@@ -129,14 +157,18 @@ impl<'w> History<'w> {
             Step::Order(order) => self.posts(format!("campaign_id=1&order_id=O{order}"), false),
             Step::Mode(per_order) => {
                 let mode = if *per_order { "per_order" } else { "one" };
-                self.edits(json!({ "conversions_per_click": mode }));
+                self.edits("campaigns/1", json!({ "conversions_per_click": mode }));
             }
             Step::State(state) => {
                 let state = ["active", "active", "paused", "archived"][usize::from(*state)];
-                self.edits(json!({ "state": state }));
+                self.edits("campaigns/1", json!({ "state": state }));
             }
-            Step::Payout(payout) => self.edits(json!({ "payout_fixed": format!("{payout}.50") })),
-            Step::Updates(updates) => self.edits(json!({ "is_conflict_updated": updates })),
+            Step::Payout(payout) => {
+                self.edits("campaigns/1", json!({ "payout_fixed": format!("{payout}.50") }))
+            }
+            Step::Updates(updates) => {
+                self.edits("campaigns/1", json!({ "is_conflict_updated": updates }))
+            }
             Step::Fault { is_after, well } => {
                 let how = if *is_after { Break::AfterCommit } else { Break::BeforeCommit };
                 self.world().database().breaks_after(how, usize::from(*well));
@@ -153,7 +185,7 @@ impl<'w> History<'w> {
 
     /// An edit through the isolate that answers, until it is acknowledged. It is not undone if it
     /// was lost: the ledger decides, and the model does not depend on the settings.
-    fn edits(&self, changes: Value) {
+    fn edits(&self, path: &str, changes: Value) {
         let authorization = format!("Bearer {ROOT_KEY}");
         let headers = Headers {
             authorization: &authorization,
@@ -163,8 +195,9 @@ impl<'w> History<'w> {
         };
         for _ in 0..4 {
             let body = changes.to_string();
-            let address = "example.com/api/v1/campaigns/1";
-            let response = self.shop.edge.answers(Method::Patch, address, headers, body.as_bytes());
+            let address = format!("example.com/api/v1/{path}");
+            let response =
+                self.shop.edge.answers(Method::Patch, &address, headers, body.as_bytes());
             if response.status == 200 {
                 return;
             }
@@ -245,7 +278,8 @@ impl<'w> History<'w> {
         let mut orders = BTreeSet::new();
         for row in &rows {
             let order = text(row, "order_id");
-            if !order.is_empty() && !orders.insert(order.clone()) {
+            let event = row["event_id"].as_u64().unwrap();
+            if !order.is_empty() && !orders.insert((event, order.clone())) {
                 return Err(format!("order {order} counts twice"));
             }
             let click = self.model.clicks.iter().find(|(id, _)| *id == text(row, "click_id"));
@@ -254,6 +288,11 @@ impl<'w> History<'w> {
             };
             if row["affiliate_id"] != *affiliate || row["ref_id"] != *affiliate {
                 return Err(format!("credited to another affiliate: {row}"));
+            }
+            let is_initial =
+                |other: &&Value| other["event_id"] == 0 && other["click_id"] == row["click_id"];
+            if !rows.iter().any(|other| is_initial(&other)) {
+                return Err(format!("an event without its conversion: {row}"));
             }
             let request_id = text(row, "request_id");
             let inbox = self.shop.rows(&format!(
@@ -310,10 +349,10 @@ proptest! {
     ) {
         let world = World::new();
         let mut history = History::new(&world);
-        for step in steps.iter().filter(|step| !matches!(step, Step::Mode(_))) {
+        for step in steps.iter().filter(|step| !matches!(step, Step::Mode(_) | Step::Repeat(_))) {
             history.run(step);
         }
-        let twice = history.shop.rows("SELECT click_id FROM conversions GROUP BY click_id HAVING COUNT(*) > 1");
+        let twice = history.shop.rows("SELECT click_id FROM conversions GROUP BY click_id, event_id HAVING COUNT(*) > 1");
         prop_assert_eq!(twice, Vec::<Value>::new());
         prop_assert!(history.holds().is_ok());
     }
@@ -328,14 +367,16 @@ fn the_invariants_can_be_broken() {
         Step::Click(2),
         Step::Post { click: 0, order: Some(1), amount: Some(2), is_form: false },
         Step::Again,
+        Step::Event { click: 0, order: None, is_by_parent: false },
     ] {
         history.run(&step);
     }
-    assert_eq!((history.holds(), history.model.acknowledged.len()), (Ok(()), 1));
+    assert_eq!((history.holds(), history.model.acknowledged.len()), (Ok(()), 2));
     for (breaks, complaint) in [
         ("UPDATE conversions SET affiliate_id = 2", "another affiliate"),
         ("UPDATE conversions SET affiliate_id = 1, first_payout = 1", "other money"),
         ("UPDATE inbox SET verdict = 'duplicate'", "no inbox row"),
+        ("DELETE FROM conversions WHERE event_id = 0", "without its conversion"),
         ("DELETE FROM conversions", "0 times there"),
     ] {
         world.database().execute(breaks);

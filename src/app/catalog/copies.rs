@@ -36,7 +36,7 @@ pub(super) async fn follow_creation(
             let is_new = match wanted {
                 Wanted::Link(..) => true,
                 Wanted::DefaultLink(..) => !claims_default,
-                // A landing page or token is part of its owner's copy.
+                // A landing page, event or token is part of its owner's copy.
                 _ => place.resource.name == "campaigns" || place.resource.name == "advertisers",
             };
             if is_new { appeared.push(wanted) } else { changed.push(wanted) }
@@ -81,17 +81,22 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "hosts" => vec![Wanted::Host(text("hostname").to_owned())],
         "advertisers" => vec![Wanted::Advertiser(name(), id("id"))],
         "campaigns" => vec![Wanted::Campaign(name(), id("id"))],
-        "landing-pages" => vec![Wanted::Campaign(name(), id("campaign_id"))],
-        // A namespace's copy lists the affiliates who are blocked.
-        "affiliates" => vec![Wanted::Namespace(name())],
+        "landing-pages" | "events" | "payouts" => {
+            vec![Wanted::Campaign(name(), id("campaign_id"))]
+        }
+        // A namespace's copy lists the affiliates who are blocked, and its rates.
+        "affiliates" | "rates" => vec![Wanted::Namespace(name())],
         "links" if is_set(record, "is_default") => vec![
             Wanted::Link(name(), id("id")),
             Wanted::DefaultLink(name(), id("campaign_id"), id("affiliate_id")),
         ],
         "links" => vec![Wanted::Link(name(), id("id"))],
+        "signing-secrets" => vec![Wanted::Campaign(name(), id("campaign_id"))],
         "tokens" => vec![match text("level") {
             "advertiser" => Wanted::Advertiser(name(), id("level_id")),
             "campaign" => Wanted::Campaign(name(), id("level_id")),
+            // Its campaign's copy lists it; `name_campaign_of_event` has put the number here.
+            "event" => Wanted::Campaign(name(), id("campaign_id")),
             _ => Wanted::Namespace(name()),
         }],
         _ => vec![],

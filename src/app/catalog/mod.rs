@@ -12,7 +12,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::access::{Access, hash_of, to_hex};
+use super::access::{hash_of, to_hex};
 use super::ports::{ConfigurationCopies, Unavailable};
 use super::settings::Moment;
 use crate::domain::namespace::Namespace;
@@ -135,6 +135,9 @@ pub trait Catalog {
     ) -> impl Future<Output = Result<Option<Record>, WriteFault>>;
 }
 
+/// How many events of a campaign its site events can choose from.
+pub const MAX_EVENTS: u32 = 1_000;
+
 /// What validation may have to know besides the body.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -142,6 +145,8 @@ pub struct Facts {
     pub current: Option<Record>,
     /// The campaign that the object belongs to.
     pub campaign: Option<Record>,
+    /// The events of the campaign that is to be changed, at most [`MAX_EVENTS`] of them.
+    pub events: Vec<Record>,
 }
 
 /// Why a use case stopped. `E` is the caller's own fault list.
@@ -178,19 +183,20 @@ impl<E> From<Unavailable> for Stopped<E> {
 /// [`Stopped`]; then nothing was created.
 pub async fn create<E>(
     stores: &(impl Catalog + ConfigurationCopies),
-    access: &Access,
+    mint: secrets::Mint<'_>,
     moment: &Moment<'_>,
     place: Place<'_>,
     campaign_id: Option<u64>,
     idempotency: Option<&Idempotency>,
     read: impl FnOnce(&Facts) -> Result<Vec<Record>, E>,
 ) -> Result<Vec<Record>, Stopped<E>> {
-    let facts = Facts { current: None, campaign: campaign(stores, place, campaign_id).await? };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { current: None, campaign, events: Vec::new() };
     let mut records = read(&facts).map_err(Stopped::Invalid)?;
 
     let attempt = to_hex(&(moment.random)());
     let draft_claims = copies::claimed_defaults(place.resource, &records);
-    let supplied = secrets::seal(place.resource, &mut records, access, &attempt);
+    let supplied = mint.seal(place.resource, &mut records, &attempt);
     let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };
     let (mut records, attempt) = match stores.create(&draft).await {
         Ok(Created::Objects { records, attempt }) => (records, attempt),
@@ -201,13 +207,17 @@ pub async fn create<E>(
         }
         Err(fault) => return Err(Stopped::Write(fault)),
     };
-    secrets::reveal(place.resource, &mut records, access, &attempt, supplied);
+    mint.reveal(place, &mut records, &attempt, supplied.as_deref());
+    for record in &mut records {
+        name_campaign_of_event(stores, place, record).await?;
+    }
 
     copies::follow_creation(stores, place, &draft_claims, &records, moment.now).await;
     Ok(records)
 }
 
-/// Changes an object: `read` gets it as it is and gives the columns to set.
+/// Changes an object: `read` gets it as it is (and, of a campaign, its events if it wants them) and
+/// gives the columns to set.
 ///
 /// # Errors
 /// [`Stopped`]; then nothing was changed.
@@ -216,12 +226,14 @@ pub async fn change<E>(
     moment: &Moment<'_>,
     place: Place<'_>,
     key: &Value,
+    wants_events: bool,
     read: impl FnOnce(&Facts) -> Result<Record, E>,
 ) -> Result<Record, Stopped<E>> {
     let current = stores.find(place, key).await?.ok_or(Stopped::NotFound)?;
     let campaign_id = number(&current, "campaign_id");
-    let facts =
-        Facts { campaign: campaign(stores, place, campaign_id).await?, current: Some(current) };
+    let events = if wants_events { events(stores, place, key).await? } else { Vec::new() };
+    let campaign = campaign(stores, place, campaign_id).await?;
+    let facts = Facts { campaign, events, current: Some(current) };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
     copies::follow_change(stores, place, &record, moment.now).await;
@@ -239,24 +251,68 @@ pub async fn remove(
     key: &Value,
 ) -> Result<(), Stopped<()>> {
     debug_assert!(place.resource.removal != Removal::Refused, "the route table lets none pass");
-    let record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
+    let mut record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
+    name_campaign_of_event(stores, place, &mut record).await?;
     copies::follow_change(stores, place, &record, moment.now).await;
     Ok(())
 }
 
-/// The campaign of a landing page, which decides what addresses it may have.
+/// The events of a campaign, which its site events may become.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn events(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    campaign: &Value,
+) -> Result<Vec<Record>, Unavailable> {
+    if place.resource.name != resources::CAMPAIGNS.name {
+        return Ok(Vec::new());
+    }
+    let events = Place { resource: &resources::EVENTS, ..place };
+    let filters = vec![("campaign_id", campaign.clone())];
+    stores.list(events, &Selection { filters, after: None, limit: MAX_EVENTS }).await
+}
+
+/// The campaign of a landing page, which decides what addresses it may have, or of an event or
+/// payout rule, whose money is in its currency.
 async fn campaign(
     stores: &impl Catalog,
     place: Place<'_>,
     id: Option<u64>,
 ) -> Result<Option<Record>, Unavailable> {
     match id {
-        Some(id) if place.resource.name == resources::LANDING_PAGES.name => {
+        Some(id) if belongs_to_campaign(place.resource) => {
             let campaigns = Place { resource: &resources::CAMPAIGNS, ..place };
             stores.find(campaigns, &id.into()).await
         }
         _ => Ok(None),
     }
+}
+
+/// Puts the campaign of an event's token beside it, whose copy lists the token. What was written
+/// stands if this fails; the caller repeats the request, and then the copy follows.
+async fn name_campaign_of_event(
+    stores: &impl Catalog,
+    place: Place<'_>,
+    record: &mut Record,
+) -> Result<(), Unavailable> {
+    let is_of_event = record.get("level").and_then(Value::as_str) == Some("event");
+    if place.resource.name != resources::TOKENS.name || !is_of_event {
+        return Ok(());
+    }
+    let Some(event_id) = record.get("level_id") else { return Ok(()) };
+    let events = Place { resource: &resources::EVENTS, ..place };
+    let event = stores.find(events, event_id).await?.unwrap_or_default();
+    if let Some(campaign_id) = event.get("campaign_id") {
+        record.insert("campaign_id".to_owned(), campaign_id.clone());
+    }
+    Ok(())
+}
+
+fn belongs_to_campaign(resource: &Resource) -> bool {
+    [resources::LANDING_PAGES.name, resources::EVENTS.name, resources::PAYOUTS.name]
+        .contains(&resource.name)
 }
 
 fn number(record: &Record, field: &str) -> Option<u64> {

@@ -26,7 +26,9 @@ pub enum Kind {
     Count(i64, i64),
     /// The id of an object of another resource.
     Reference(&'static str),
-    /// The id of the advertiser or campaign that a token's level asks for.
+    /// The id of an object of another resource, or null for all of them (stored as 0).
+    Limit(&'static str),
+    /// The id of the advertiser, campaign or event that a token's level asks for.
     TokenOwner,
     /// A currency's code.
     Currency,
@@ -34,6 +36,8 @@ pub enum Kind {
     Money,
     /// A percentage.
     Percent,
+    /// A rate of exchange.
+    Rate,
     /// IANA's name of a time zone.
     TimeZone,
     /// A landing page's address with macros.
@@ -46,14 +50,19 @@ pub enum Kind {
     List(Item),
     /// Names and values.
     Map(Entry),
+    /// The currency of the campaign that `campaign_id` names, taken over at creation. Only shown.
+    CampaignCurrency,
+    /// The name of an event, as postbacks send it.
+    EventName,
     /// A secret, of which only a hash is stored, in column `hash`. The text begins generated ones.
     Secret(&'static str),
+    /// A secret that Backtrail generates, of which only what it follows from is stored, in column
+    /// `derivation`.
+    SigningSecret,
     /// An instant.
     Time,
     /// An amount with its currency. Only shown.
     Price,
-    /// An event by its number, 0 for the initial conversion. Only shown.
-    Event,
     /// JSON that is stored as text. Only shown.
     Json,
 }
@@ -73,6 +82,8 @@ pub enum Item {
     PostbackParameter,
     /// A scope of a key.
     Scope,
+    /// A country of ISO 3166.
+    Country,
 }
 
 /// What the values of a map are.
@@ -82,6 +93,10 @@ pub enum Entry {
     DeepLinkParameter,
     /// Names of site events, and what they become.
     SiteEvent,
+    /// Words for statuses, and the statuses.
+    StatusWord,
+    /// Canonical names of a postback's parameters, and what the advertiser has for each.
+    EventParameter,
 }
 
 /// What an absent field is on creation.
@@ -163,8 +178,27 @@ impl Field {
 
     /// The column that holds it.
     pub const fn column(&self) -> &'static str {
-        if matches!(self.kind, Kind::Secret(_)) { "hash" } else { self.name }
+        match self.kind {
+            Kind::Secret(_) => "hash",
+            Kind::SigningSecret => "derivation",
+            _ => self.name,
+        }
     }
+}
+
+/// A bound on how many objects an owner has at once, because a copy of the configuration holds all
+/// of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The column of the owner within the namespace; without one the namespace is it.
+    pub owner: Option<&'static str>,
+    /// A column that is never null. The store leaves it null, and thereby refuses the write, where
+    /// the owner has so many already.
+    pub column: &'static str,
+    /// Whether only active ones count; then `column` is the state.
+    pub is_of_active: bool,
+    /// The most objects.
+    pub most: u32,
 }
 
 /// What `DELETE` does.
@@ -195,6 +229,8 @@ pub struct Resource {
     pub removal: Removal,
     /// How many can be created by one request.
     pub most_at_once: usize,
+    /// How many an owner may have, where that is bounded.
+    pub bound: Option<Bound>,
 }
 
 impl Resource {
@@ -212,6 +248,7 @@ impl Resource {
             fields,
             removal: Removal::Refused,
             most_at_once: 1,
+            bound: None,
         }
     }
 
@@ -235,12 +272,10 @@ impl Resource {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The field that is a secret, and how generated ones begin.
-    pub fn secret(&self) -> Option<(&'static Field, &'static str)> {
-        self.fields.iter().find_map(|field| match field.kind {
-            Kind::Secret(prefix) => Some((field, prefix)),
-            _ => None,
-        })
+    /// The field that is a secret.
+    pub fn secret(&self) -> Option<&'static Field> {
+        let is_secret = |kind| matches!(kind, Kind::Secret(_) | Kind::SigningSecret);
+        self.fields.iter().find(|field| is_secret(field.kind))
     }
 
     /// The default-flag, and the fields in which those that share one agree.

@@ -1,6 +1,6 @@
 //! The resources that operators manage. A new field is a line here and a column in a migration.
 
-use super::resource::{Entry, Field, Item, Kind, Removal, Resource};
+use super::resource::{Bound, Entry, Field, Item, Kind, Removal, Resource};
 
 const ID: Field = Field::shown("id", Kind::Count(1, i64::MAX));
 const CREATED_AT: Field = Field::shown("created_at", Kind::Time);
@@ -80,7 +80,7 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("payout_type", MONEY_TYPE, "fixed"),
         Field::number("payout_fixed", Kind::Money, 0),
         Field::number("payout_percent", Kind::Percent, 0),
-        Field::required("authentication", Kind::Choice(&["none", "token"])),
+        Field::required("authentication", Kind::Choice(&["none", "token", "hmac"])),
         Field::text("ip_allow", Kind::List(Item::Network), "[]"),
         Field::text("ip_deny", Kind::List(Item::Network), "[]"),
         Field::number("is_amount_trusted", Kind::Flag, 0),
@@ -94,6 +94,7 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("app_schemes", Kind::List(Item::AppScheme), "[]"),
         Field::nullable("traffic_back_url", Kind::TrafficBack),
         Field::text("site_events", Kind::Map(Entry::SiteEvent), "{}"),
+        Field::text("status_words", Kind::Map(Entry::StatusWord), "{}"),
         CREATED_AT,
     ],
 );
@@ -108,6 +109,30 @@ pub static LANDING_PAGES: Resource = Resource::numbered(
         NAME,
         Field::required("url", Kind::LandingPage),
         Field::nullable("is_default", Kind::Default(&["campaign_id"])),
+        Field::text("state", LIVE, "active").filter(),
+        CREATED_AT,
+    ],
+);
+
+/// What campaigns count after the initial conversion.
+pub static EVENTS: Resource = Resource::numbered(
+    "events",
+    "event",
+    &[
+        ID,
+        Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+        Field::required("name", Kind::EventName),
+        Field::shown("currency", Kind::CampaignCurrency),
+        Field::text("revenue_type", MONEY_TYPE, "fixed"),
+        Field::number("revenue_fixed", Kind::Money, 0),
+        Field::number("revenue_percent", Kind::Percent, 0),
+        Field::text("payout_type", MONEY_TYPE, "fixed"),
+        Field::number("payout_fixed", Kind::Money, 0),
+        Field::number("payout_percent", Kind::Percent, 0),
+        Field::text("repeat", Kind::Choice(&["once", "per_order", "every_request"]), "once"),
+        // Renewals come for years, so that it may be longer than a click's.
+        Field::nullable("window_days", Kind::Count(1, 3_650)),
+        Field::text("parameters", Kind::Map(Entry::EventParameter), "{}"),
         Field::text("state", LIVE, "active").filter(),
         CREATED_AT,
     ],
@@ -152,9 +177,12 @@ pub static TOKENS: Resource = Resource {
         "token",
         &[
             ID,
-            Field::required("level", Kind::Choice(&["namespace", "advertiser", "campaign"]))
-                .once()
-                .filter(),
+            Field::required(
+                "level",
+                Kind::Choice(&["namespace", "advertiser", "campaign", "event"]),
+            )
+            .once()
+            .filter(),
             Field::nullable("level_id", Kind::TokenOwner).once().filter(),
             Field::nullable("token", Kind::Secret("btp_")).once(),
             CREATED_AT,
@@ -163,15 +191,90 @@ pub static TOKENS: Resource = Resource {
     )
 };
 
+/// With what the postbacks of a campaign are signed.
+pub static SIGNING_SECRETS: Resource = Resource {
+    removal: Removal::Revoked,
+    ..Resource::numbered(
+        "signing-secrets",
+        "signing secret",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::nullable("secret", Kind::SigningSecret).once(),
+            CREATED_AT,
+            REVOKED_AT,
+        ],
+    )
+};
+
+/// What affiliates are paid, by cases. Never deleted, because explanations name them.
+///
+/// Every rule of a campaign is part of the campaign's configuration, which the redirect reads as
+/// well, so there is a bound. Personal rules are no exception: kept with the affiliate's links
+/// instead, one edit would have to follow to any number of links.
+pub static PAYOUTS: Resource = Resource {
+    bound: Some(Bound {
+        owner: Some("campaign_id"),
+        column: "state",
+        is_of_active: true,
+        most: 500,
+    }),
+    ..Resource::numbered(
+        "payouts",
+        "payout rule",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::shown("currency", Kind::CampaignCurrency),
+            Field::nullable("name", Kind::Name),
+            Field::nullable("affiliate_id", Kind::Limit("affiliates")).once().filter(),
+            Field::nullable("coupon", Kind::Code),
+            Field::number("is_lifetime", Kind::Flag, 0),
+            Field::nullable("event_id", Kind::Count(0, u32::MAX as i64)),
+            Field::nullable("goal", Kind::Code),
+            Field::text("countries", Kind::List(Item::Country), "[]"),
+            Field::text("payout_type", MONEY_TYPE, "fixed"),
+            Field::number("payout_fixed", Kind::Money, 0),
+            Field::number("payout_percent", Kind::Percent, 0),
+            Field::nullable("payout_max", Kind::Money),
+            Field::nullable("default_status", Kind::Choice(&["approved", "pending", "hold"])),
+            Field::text("state", LIVE, "active").filter(),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// What amounts in other currencies are converted with.
+pub static RATES: Resource = Resource {
+    removal: Removal::Deleted,
+    bound: Some(Bound { owner: None, column: "rate", is_of_active: false, most: 500 }),
+    ..Resource::numbered(
+        "rates",
+        "rate",
+        &[
+            ID,
+            Field::required("from_currency", Kind::Currency).once().filter(),
+            Field::required("to_currency", Kind::Currency).once().filter(),
+            Field::required("rate", Kind::Rate),
+            Field::required("valid_from", Kind::Time),
+            CREATED_AT,
+        ],
+    )
+};
+
 /// Every resource that is managed.
-pub static ALL: [&Resource; 9] = [
+pub static ALL: [&Resource; 13] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
     &ADVERTISERS,
     &CAMPAIGNS,
     &LANDING_PAGES,
+    &EVENTS,
     &AFFILIATES,
     &LINKS,
     &TOKENS,
+    &SIGNING_SECRETS,
+    &PAYOUTS,
+    &RATES,
 ];

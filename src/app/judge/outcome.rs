@@ -3,8 +3,9 @@
 use crate::app::ports::RefusedRequest;
 use crate::domain::configuration::Status;
 use crate::domain::conversion::Conversion;
+use crate::domain::judgement::unknown_click;
 use crate::domain::namespace::Namespace;
-use crate::domain::postback::ReplyFormat;
+use crate::domain::postback::{Postback, ReplyFormat};
 use crate::domain::verdict::{Reason, Refusal, Verdict};
 
 /// What is answered, and what is left to do behind the answer.
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub campaign_id: Option<u32>,
     /// The click that it named, if a key verifies it.
     pub click_id: Option<String>,
+    /// The event that it reported, by number and name, if the campaign has it.
+    pub event: Option<(u32, String)>,
     /// The conversion that it made or repeated.
     pub conversion: Option<Conversion>,
     /// The status now, where the store was read.
@@ -52,6 +55,7 @@ impl Outcome {
             refusal: Some(refusal),
             campaign_id: None,
             click_id: None,
+            event: None,
             conversion: None,
             current_status: None,
             sees_money: false,
@@ -68,4 +72,22 @@ pub fn storage_unavailable() -> Refusal {
         Reason::StorageUnavailable,
         "the store did not answer and nothing was acknowledged; send the same request again",
     )
+}
+
+/// The refusal where no campaign was found, for a sender who proved himself with the namespace's
+/// own token.
+pub(super) fn no_campaign(postback: &Postback) -> Refusal {
+    match (postback.campaign_id, &postback.click_id) {
+        (Some(id), _) => Refusal::of(
+            Reason::UnknownCampaign,
+            "campaign_id",
+            format!("this namespace has no campaign {id}; its number stands in the campaign list"),
+        ),
+        (None, Some(text)) => unknown_click(text),
+        (None, None) => Refusal::of(
+            Reason::NoAttribution,
+            "click_id",
+            "nothing says whom to credit: send the click_id that the landing page got in its address",
+        ),
+    }
 }

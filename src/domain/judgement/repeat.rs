@@ -1,51 +1,110 @@
-//! What a known key means: a repeat, a contradiction, or an update.
+//! What a known key means: a repeat, a contradiction, an update, or a transition.
 
-use super::money::{money, sent_money};
-use super::status::{is_held, map_status};
-use super::{Case, Judgement};
+use super::events::repeated;
+use super::money::{Basis, money, payout_rule, sent_money};
+use super::rejection::unknown_order;
+use super::status::{is_held, map_status, refund_without_status};
+use super::{Case, Facts, Judgement};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
+use crate::domain::refund::{Request, take_again};
+use crate::domain::transition::{Author, Change, What, Wish, change};
 use crate::domain::verdict::{Reason, Refusal};
 
-/// A known key: repeated, or contradicted.
-pub(super) fn repeat(case: &Case<'_>, known: &Conversion) -> Result<Judgement, Refusal> {
+/// A known key: repeated, contradicted, or changed.
+pub(super) fn repeat(
+    case: &Case<'_>,
+    known: &Conversion,
+    facts: &Facts,
+) -> Result<Judgement, Refusal> {
+    let wanted = case.postback.status.as_deref();
+    let wanted = wanted.map(|word| map_status(word, case.campaign)).transpose();
+    let is_refund = wanted == Ok(Some(Status::Refunded));
     let has_new_order =
         case.postback.order_id.is_some() && case.postback.order_id != known.order_id;
+    if has_new_order && is_refund {
+        return Err(unknown_order());
+    }
     if has_new_order {
-        return Err(Refusal::of(
-            Reason::RepeatedConversion,
-            "order_id",
-            "the click has its conversion already, and the campaign counts one per click; an operator can let it count per order",
-        ));
+        return Err(repeated(known));
     }
-    if let Some(name) = contradicted(&sent_money(case, None), known) {
-        return conflict(case, known, name);
+    let mut changed = None;
+    if let Some(name) = contradicted(case, known) {
+        changed = Some(updated(case, known, name, is_refund)?);
     }
-    let wanted = case.postback.status.as_deref().map(map_status).transpose()?;
+    let wanted = wanted?;
+    if case.postback.refund_id.is_some() && !is_refund {
+        return Err(refund_without_status());
+    }
     // What was sent the first time may have been held because of the click; it is a repeat still.
     let is_current = |status: Status| {
         status == known.status || known.status == Status::Hold && is_held(status, known.click_flags)
     };
-    if wanted.is_some_and(|status| !is_current(status)) {
-        return Err(Refusal::of(
-            Reason::InvalidTransition,
-            "status",
-            format!(
-                "the conversion is {}; its status cannot be changed by postback in this version",
-                known.status.as_str()
-            ),
-        ));
+    let wanted = wanted.filter(|status| is_refund || !is_current(*status));
+    if let Some(status) = wanted {
+        let refund = Request {
+            amount: case.postback.amount.filter(|_| is_refund),
+            id: case.postback.refund_id.as_deref(),
+        };
+        let reason = case.postback.reason.as_deref();
+        let wish = Wish { status, reason, is_reason_replaced: false, refund };
+        // Other money and another status at once are one change, so that neither is left out.
+        let base = changed.as_ref().map_or(known, |update| &update.after);
+        let transition = change(base, &wish, Author::Sender, case.request_id)?;
+        changed = transition
+            .map(|step| Change::new(step.what, known, step.after, case.request_id))
+            .or(changed);
     }
-    Ok(Judgement::Repeat(Box::new(known.clone())))
+    Ok(effect(case, facts, known, changed.into_iter().collect()))
 }
 
-/// The first field that was sent with another value than the first time.
-fn contradicted(sent: &SentMoney, known: &Conversion) -> Option<&'static str> {
+/// What changes amount to: without any it is a repeat of the conversion that was asked for.
+///
+/// So it is also if an operator changed the conversion last, and this very request had taken
+/// effect before him: then it came again late, or says nothing new, and must not undo what he did.
+/// A sender's own later words stand against each other as they come.
+pub(super) fn effect(
+    case: &Case<'_>,
+    facts: &Facts,
+    known: &Conversion,
+    changes: Vec<Change>,
+) -> Judgement {
+    let is_overruled = changes.iter().any(|change| change.before.is_changed_by_operator());
+    let is_old = is_overruled
+        && facts.heard.iter().flatten().any(|heard| says_the_same(heard, &case.postback.stored));
+    if changes.is_empty() || is_old {
+        Judgement::Repeat(Box::new(known.clone()))
+    } else {
+        Judgement::Change(changes)
+    }
+}
+
+/// Whether two requests have the same parameters, in whatever order, but for how to reply.
+fn says_the_same(one: &[(String, String)], other: &[(String, String)]) -> bool {
+    let sorted = |pairs: &[(String, String)]| {
+        let mut pairs = pairs.to_vec();
+        pairs.retain(|(name, _)| name != "response");
+        pairs.sort();
+        pairs
+    };
+    sorted(one) == sorted(other)
+}
+
+/// The first field that decides money and was sent with another value than the first time. The
+/// amounts of a refund are the part that is refunded, and say nothing against the sale.
+pub(super) fn contradicted(case: &Case<'_>, known: &Conversion) -> Option<&'static str> {
+    let status = case.postback.status.as_deref();
+    let is_refund =
+        status.is_some_and(|word| map_status(word, case.campaign) == Ok(Status::Refunded));
+    let is_compared = |name: &str| !is_refund || matches!(name, "click_id" | "currency");
     let is_other = |name: &str, value: &str| recorded(known, name) != Some(value);
-    sent.iter().find(|(name, value)| is_other(name, value)).map(|(name, _)| *name)
+    sent_money(case, None)
+        .iter()
+        .find(|(name, value)| is_compared(name) && is_other(name, value))
+        .map(|(name, _)| *name)
 }
 
 /// A field that decides money as it was first sent.
@@ -68,37 +127,47 @@ fn completed(postback: &Postback, known: &Conversion) -> Postback {
     }
 }
 
-fn conflict(case: &Case<'_>, known: &Conversion, name: &'static str) -> Result<Judgement, Refusal> {
+/// The conversion with the other money that was sent, where the campaign lets that update. The
+/// money of a refund is a part of the sale and never updates it.
+fn updated(
+    case: &Case<'_>,
+    known: &Conversion,
+    name: &'static str,
+    is_refund: bool,
+) -> Result<Change, Refusal> {
     let may_update = case.campaign.is_conflict_updated
         && name != "click_id"
+        && known.status != Status::Refunded
         && may(case.proof, Act::ChangeStatus, case.campaign);
-    if !may_update {
+    if !may_update || is_refund {
         let detail = format!(
             "this conversion was recorded with another {name}; nothing was changed. Send what was sent first, or a new order_id if it is a new sale"
         );
         return Err(Refusal::of(Reason::Conflict, name, detail));
     }
     let postback = completed(case.postback, known);
-    let money = money(&Case { postback: &postback, ..*case }, &mut Vec::new())?;
-    let mut explanation = known.explanation.clone();
-    explanation.push((
-        "updated",
-        format!("a later postback sent another {name}; the campaign lets it update"),
-    ));
-    explanation.push(("revenue", money.why_revenue));
-    explanation.push(("payout", money.why_payout));
+    let basis = Basis::of_known(known, &postback);
+    let rule = payout_rule(case, &basis.traits);
+    let money = money(&Case { postback: &postback, ..*case }, &basis, &rule, &mut Vec::new())?;
     let mut sent = sent_money(case, None);
     let kept = known.sent_money.iter().filter(|(n, _)| !sent.iter().any(|(s, _)| s == n));
     let kept: SentMoney = kept.cloned().collect();
     sent.extend(kept);
-    Ok(Judgement::Change(Box::new(Conversion {
+    let mut after = Conversion {
         amount: money.amount,
         revenue: money.revenue,
         payout: money.payout,
         sent_money: sent,
-        explanation,
-        revision: known.revision + 1,
-        changed_by: Some(case.request_id.to_owned()),
+        exchange_rate: money.exchange_rate,
         ..known.clone()
-    })))
+    };
+    take_again(&mut after)?;
+    after.explain(
+        "updated",
+        format!("a later postback sent another {name}; the campaign lets it update"),
+    );
+    for (what, why) in money.because {
+        after.explain(what, why);
+    }
+    Ok(Change::new(What::Money, known, after, case.request_id))
 }

@@ -15,12 +15,19 @@ const MAX_BODY: usize = 64 * 1024;
 /// The longest body where many links come at once: 5,000 of them at about 400 bytes.
 const MAX_LINKS_BODY: usize = 2 * 1024 * 1024;
 
+/// The longest body with statuses: 1,000 of them at about a kilobyte, most of it the reason.
+const MAX_STATUSES_BODY: usize = 1024 * 1024;
+
 /// The longest `Idempotency-Key`.
 const MAX_IDEMPOTENCY_KEY: usize = 200;
 
 /// The longest body that is accepted under a path, in bytes.
 fn limit(path: &str) -> usize {
-    if path == "/api/v1/links" { MAX_LINKS_BODY } else { MAX_BODY }
+    match path {
+        "/api/v1/links" => MAX_LINKS_BODY,
+        "/api/v1/conversions/statuses" => MAX_STATUSES_BODY,
+        _ => MAX_BODY,
+    }
 }
 
 /// The key of an `Authorization` header; empty if it holds none.

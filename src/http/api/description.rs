@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+mod calls;
+
 use super::{Target, methods, paging, render, value};
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Absent, Field, Item, Kind, Record, Resource, Writable};
-use crate::app::catalog::resources::{self, NAMESPACES};
-use crate::app::history;
+use crate::app::catalog::resources::{self, CAMPAIGNS, NAMESPACES};
+use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
 use crate::app::settings::Settings;
 use crate::domain::parameters::NAMES;
 use crate::http::openapi::{Object, fill, headers, list, one_of, put, quoted, reference};
@@ -22,9 +24,21 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
     for resource in history::ALL {
         describe_schemas(root, resource, settings);
         describe_address(root, Target::Past(resource));
-        describe_address(root, Target::PastOne(resource, ""));
+        let is_conversion = resource.name == CONVERSIONS.name;
+        let one =
+            if is_conversion { Target::Conversion("") } else { Target::PastOne(resource, "") };
+        describe_address(root, one);
     }
-    describe_address(root, Target::Judgement(""));
+    for target in [
+        Target::Statuses,
+        Target::Changes(""),
+        Target::PostbackUrls(""),
+        Target::Judgement(""),
+        Target::Judgements,
+        Target::Explanation,
+    ] {
+        describe_address(root, target);
+    }
     for status in ["400", "401", "403", "404", "409", "413", "415", "422", "503"] {
         let at = fill("components responses % ", &[status]);
         let content =
@@ -44,7 +58,13 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
     match target {
         Target::All(resource) | Target::Past(resource) => (all(resource), None),
         Target::One(resource, _) | Target::PastOne(resource, _) => (one(resource), Some(resource)),
-        Target::Judgement(_) => (one(&history::INBOX) + "/judge", Some(&history::INBOX)),
+        Target::Conversion(_) => (one(&CONVERSIONS), Some(&CONVERSIONS)),
+        Target::Changes(_) => (one(&CONVERSIONS) + "/changes", Some(&CONVERSIONS)),
+        Target::PostbackUrls(_) => (one(&CAMPAIGNS) + "/postback-urls", Some(&CAMPAIGNS)),
+        Target::Judgement(_) => (one(&INBOX) + "/judge", Some(&INBOX)),
+        Target::Statuses => (all(&CONVERSIONS) + "/statuses", None),
+        Target::Judgements => (all(&INBOX) + "/judge-again", None),
+        Target::Explanation => ("/api/v1/explain".to_owned(), None),
     }
 }
 
@@ -72,13 +92,17 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
     let (resource, is_past) = match target {
         Target::All(resource) | Target::One(resource, _) => (resource, false),
         Target::Past(resource) | Target::PastOne(resource, _) => (resource, true),
-        Target::Judgement(_) => (&history::INBOX, true),
+        Target::Conversion(_) | Target::Changes(_) | Target::Statuses => (&CONVERSIONS, true),
+        Target::PostbackUrls(_) => (&CAMPAIGNS, false),
+        Target::Judgement(_) | Target::Judgements => (&INBOX, true),
+        Target::Explanation => (&CLICKS, true),
     };
     let is_list = matches!(target, Target::All(_) | Target::Past(_));
     let (name, table) = (schema_name(resource), resource.table());
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
+        (Target::Statuses | Target::Judgements, _) => ("", "", "200"),
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),
         (_, Method::Post) => ("create", "Create one", "201"),
@@ -104,18 +128,19 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
     if verb == "change" {
         body = Some(reference("schemas", &fill("%Change", &[&name])));
     }
+    let noun = if verb == "list" { resource.name } else { resource.singular };
+    let (mut id, mut summary) = (fill("%_%", &[verb, &table]), fill("% %", &[what, noun]));
+    if let Some(call) = calls::of(target) {
+        (id, summary) = (call.id.to_owned(), call.summary.to_owned());
+        parameters.extend(call.parameters());
+        body = call.body.map(|body| reference("schemas", body));
+        content = reference("schemas", call.answer);
+    }
 
     let tag = if is_past { "history" } else { "configuration" };
     let operation = fill(
-        r#"{"operationId":"%_%","summary":"% %","tags":["%"],"security":[{"key":[]}],"parameters":%}"#,
-        &[
-            verb,
-            &table,
-            what,
-            if verb == "list" { resource.name } else { resource.singular },
-            tag,
-            &list(&parameters),
-        ],
+        r#"{"operationId":"%","summary":"%","tags":["%"],"security":[{"key":[]}],"parameters":%}"#,
+        &[&id, &summary, tag, &list(&parameters)],
     );
     put(root, at, &operation);
     let success = if verb == "remove" {
@@ -152,7 +177,7 @@ fn list_parameters(resource: &Resource, is_past: bool) -> Vec<String> {
     parameters.extend(own.iter().map(|name| reference("parameters", name)));
     for field in resource.fields.iter().filter(|field| field.is_filter) {
         let schema = match field.kind {
-            Kind::Reference(_) | Kind::TokenOwner | Kind::Count(..) => {
+            Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner | Kind::Count(..) => {
                 reference("schemas", "Filter")
             }
             Kind::Choice(words) => one_of(words),
@@ -195,7 +220,7 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
         let schema = schema_of(field);
         let is_nullable = field.absent == Absent::Null;
         let is_flag = matches!(field.kind, Kind::Default(_) | Kind::Flag);
-        let is_secret = matches!(field.kind, Kind::Secret(_));
+        let is_secret = matches!(field.kind, Kind::Secret(_) | Kind::SigningSecret);
         // Ids and times of creation are never absent, and a flag that is left open is false.
         let is_always = field.name == resource.key || field.name == "created_at";
         let is_null = is_nullable && !is_secret && !is_flag && !is_always;
@@ -205,6 +230,8 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
         }
         let default = defaults.get(field.name).filter(|value| !is_nullable && !value.is_null());
         let created_as = match default.filter(|_| field.absent != Absent::Refused) {
+            // Nobody chooses it, so that null is all that can be sent.
+            _ if field.kind == Kind::SigningSecret => r#"{"type":"null"}"#.to_owned(),
             Some(default) => {
                 let open = schema.strip_suffix('}').unwrap_or_default();
                 fill(r#"%,"default":%}"#, &[open, &default.to_string()])
@@ -299,19 +326,21 @@ fn schema_of(field: &Field) -> String {
                 r#"{"type":"object","additionalProperties":{"type":"string"},"maxProperties":%}"#;
             return fill(map, &[&value::MAX_ENTRIES.to_string()]);
         }
+        Kind::Json if field.name == "event" => "ReportedEvent",
         Kind::Json => return "{}".to_owned(),
-        Kind::Reference(_) | Kind::TokenOwner => "Id",
-        Kind::Currency => "Currency",
-        Kind::Event => "Event",
+        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => "Id",
+        Kind::CampaignCurrency | Kind::Currency => "Currency",
         Kind::Hostname => "Hostname",
         Kind::LandingPage => "LandingPageAddress",
         Kind::Money => "Amount",
-        Kind::Name => "Name",
+        Kind::EventName | Kind::Name => "Name",
         Kind::NamespaceName => "NamespaceName",
         Kind::ParameterName => "ParameterName",
         Kind::Percent => "Percentage",
         Kind::Price => "Money",
+        Kind::Rate => "ExchangeRate",
         Kind::Secret(_) => "Secret",
+        Kind::Time if !is_shown_only => "Time",
         Kind::Time => "Instant",
         Kind::TimeZone => "TimeZone",
         Kind::TrafficBack => "TrafficBackAddress",
@@ -327,8 +356,10 @@ fn list_of(item: Item) -> String {
         Item::Scope => one_of(&Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()),
         Item::PostbackParameter => {
             let canonical = NAMES.iter().filter(|(name, canonical)| name == canonical);
-            one_of(&canonical.map(|(name, _)| *name).collect::<Vec<_>>())
+            let names = canonical.map(|(name, _)| *name);
+            one_of(&names.filter(|name| value::is_of_conversion(name)).collect::<Vec<_>>())
         }
+        Item::Country => reference("schemas", "Country"),
         Item::AppScheme => reference("schemas", "AppScheme"),
         Item::HostPattern => reference("schemas", "HostPattern"),
         Item::Network => reference("schemas", "Network"),

@@ -5,13 +5,17 @@
 
 mod body;
 mod description;
+mod explain;
 mod input;
+mod judge_again;
 mod objects;
 mod paging;
 mod past;
+mod postback_urls;
 mod problem;
 mod render;
 mod rules;
+mod statuses;
 mod value;
 
 pub(super) use description::describe;
@@ -22,16 +26,35 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::explain::Archive;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
+use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
+use crate::app::statuses::Statuses;
 use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
-pub trait Stores: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports {}
-impl<S: Catalog + Doorkeeper + ConfigurationCopies + History + judge::Ports> Stores for S {}
+pub trait Stores:
+    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports
+{
+}
+impl<S> Stores for S where
+    S: Catalog
+        + Doorkeeper
+        + ConfigurationCopies
+        + History
+        + Statuses
+        + Explanations
+        + judge::Ports
+{
+}
+
+/// What explaining and judging again need of them.
+pub trait Explanations: Archive + Refused + Budget {}
+impl<S: Archive + Refused + Budget> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -51,6 +74,12 @@ enum Target<'a> {
     Past(&'static Resource),
     PastOne(&'static Resource, &'a str),
     Judgement(&'a str),
+    Statuses,
+    Conversion(&'a str),
+    Changes(&'a str),
+    PostbackUrls(&'a str),
+    Judgements,
+    Explanation,
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -124,7 +153,14 @@ async fn answer(
         (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
         (Target::Past(resource), _) => past::list(&call, resource).await,
         (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
+        (Target::PostbackUrls(id), _) => postback_urls::list(&call, id).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
+        (Target::Statuses, _) => statuses::change_many(&call).await,
+        (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
+        (Target::Conversion(id), _) => statuses::change(&call, id).await,
+        (Target::Changes(id), _) => statuses::trail(&call, id).await,
+        (Target::Judgements, _) => judge_again::respond(&call).await,
+        (Target::Explanation, _) => explain::show(&call).await,
     }
 }
 
@@ -134,8 +170,14 @@ fn target(path: &str) -> Option<Target<'_>> {
     let past = |name: &str| history::ALL.into_iter().find(|r| r.name == name);
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
+        ("explain", None, ..) => Some(Target::Explanation),
+        ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
+        ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
+        ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
+        ("conversions", Some(id), Some("changes"), None) => Some(Target::Changes(id)),
         (name, Some(key), None, _) => managed(name)
             .map(|r| Target::One(r, key))
             .or_else(|| past(name).map(|r| Target::PastOne(r, key))),
@@ -153,8 +195,13 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         Target::One(resource, _) if !resource.is_changeable() => &[GET, DELETE],
         Target::One(resource, _) if resource.removal == Removal::Refused => &[GET, PATCH],
         Target::One(..) => &[GET, PATCH, DELETE],
-        Target::Past(_) | Target::PastOne(..) => &[GET],
-        Target::Judgement(_) => &[POST],
+        Target::Past(_)
+        | Target::PastOne(..)
+        | Target::PostbackUrls(_)
+        | Target::Changes(_)
+        | Target::Explanation => &[GET],
+        Target::Judgement(_) | Target::Judgements | Target::Statuses => &[POST],
+        Target::Conversion(_) => &[GET, PATCH],
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::problem::{self, FieldFault};
 use super::{Call, Stores, body, input, paging, render, value};
 use crate::app::catalog::resource::Resource;
+use crate::app::catalog::secrets::Mint;
 use crate::app::catalog::{self, Stopped};
 use crate::http::response::Response;
 
@@ -64,7 +65,7 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
     };
     let records = catalog::create(
         call.stores,
-        &call.access,
+        Mint { access: &call.access, keyring: &call.settings.keyring },
         call.moment,
         call.place(resource),
         campaign_id,
@@ -87,7 +88,9 @@ pub(super) async fn change<S: Stores>(
 ) -> Answer {
     let key = key_of(resource, key)?;
     let body = body::object(call.request)?;
-    let record = catalog::change(call.stores, call.moment, call.place(resource), &key, |facts| {
+    let place = call.place(resource);
+    let wants_events = body.contains_key("site_events");
+    let record = catalog::change(call.stores, call.moment, place, &key, wants_events, |facts| {
         let reading = reading(call, facts);
         input::change(resource, &body, &reading, &call.access)
     })

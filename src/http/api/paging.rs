@@ -70,7 +70,7 @@ pub(super) fn selection(
             selection.after.as_ref().ok_or_else(problem::invalid_cursor)?;
         } else if let Some(field) = resource.field(&name).filter(|field| field.is_filter) {
             let sent = match field.kind {
-                Kind::Reference(_) | Kind::TokenOwner => number(&text),
+                Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => number(&text),
                 _ => Some(Value::String(text)),
             };
             let stored = value::filter(field.kind, sent)

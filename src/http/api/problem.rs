@@ -47,7 +47,7 @@ pub(super) fn storage_unavailable() -> Response {
 
 pub(super) fn no_such_address() -> Response {
     let names = resources::ALL.into_iter().chain(history::ALL).map(|resource| resource.name);
-    let names = names.collect::<Vec<_>>().join(", ");
+    let names = names.chain(["explain"]).collect::<Vec<_>>().join(", ");
     let detail = format!("There is nothing at this address. Below /api/v1/ there are {names}.");
     Response::problem(404, "not_found", &detail)
 }
@@ -140,6 +140,23 @@ pub(super) fn dangling(field: String) -> FieldFault {
     (field, "unknown_reference", message)
 }
 
+/// The owner of a resource has as many as it may have.
+fn full(resource: &Resource) -> Response {
+    let most = resource.bound.map_or(0, |bound| bound.most);
+    let detail = match resource.bound.and_then(|bound| bound.owner) {
+        Some(_) => format!(
+            "This campaign has {most} active {}s already, and can have no more; archive some first.",
+            resource.singular
+        ),
+        None => format!(
+            "This namespace has {most} {}s already, and can have no more; delete those that no sale \
+             is reported for any more, or change one instead of adding another.",
+            resource.singular
+        ),
+    };
+    Response::problem(409, "too_many", &detail)
+}
+
 /// Why a use case stopped.
 pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) -> Response {
     // A column is named as the field that it holds.
@@ -166,6 +183,16 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "conflict",
             "Two tokens of this owner are valid already; revoke one of them first.",
         ),
+        Stopped::Write(WriteFault::Missing(column)) if column == "derivation" => Response::problem(
+            409,
+            "conflict",
+            "Two signing secrets of this campaign are valid already; revoke one of them first.",
+        ),
+        Stopped::Write(WriteFault::Missing(column))
+            if resource.bound.is_some_and(|bound| bound.column == column) =>
+        {
+            full(resource)
+        }
         Stopped::Write(WriteFault::Missing(column)) => invalid_fields(vec![dangling(name(column))]),
         Stopped::Dangling(column, places) => {
             let field = name(column);

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::postback_urls;
 use crate::app::catalog::resource::{Field, Kind, Record, Resource};
 use crate::app::catalog::secrets::PLAIN;
 use crate::app::settings::Settings;
-use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
+use crate::domain::money::{BasisPoints, Currency};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
@@ -19,7 +20,7 @@ pub(super) fn object(
     let mut object = Map::new();
     for field in resource.fields {
         match field.kind {
-            Kind::Secret(_) => {
+            Kind::Secret(_) | Kind::SigningSecret => {
                 if let Some(plain) = record.get(PLAIN) {
                     object.insert(field.name.to_owned(), plain.clone());
                 }
@@ -45,13 +46,8 @@ fn shown(field: &Field, record: &Record) -> Value {
         Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
         Kind::Time => instant(&stored),
         Kind::Price => price(&stored, record),
-        // Events have no names yet.
-        Kind::Event => match stored.as_u64() {
-            None | Some(0) => Value::Null,
-            Some(id) => json!({ "id": id, "name": null }),
-        },
-        // A token of the namespace itself belongs to no object.
-        Kind::TokenOwner if stored.as_i64() == Some(0) => Value::Null,
+        // A token of the namespace itself belongs to no object, and a limit of 0 is none.
+        Kind::TokenOwner | Kind::Limit(_) if stored.as_i64() == Some(0) => Value::Null,
         _ => stored,
     }
 }
@@ -86,29 +82,11 @@ fn number(stored: &Value) -> u32 {
 fn address(resource: &Resource, record: &Record, origin: &str) -> Option<(&'static str, String)> {
     let id = |name: &str| record.get(name).and_then(Value::as_u64).unwrap_or_default();
     match resource.name {
-        "campaigns" => Some(("postback_url", postback_url(record, origin))),
+        "campaigns" => Some(("postback_url", postback_urls::of_campaign(record, origin))),
         "links" => {
             let (campaign, link) = (id("campaign_id"), id("id"));
             Some(("click_url", format!("{origin}/click?campaign_id={campaign}&ref_id={link}")))
         }
         _ => None,
     }
-}
-
-/// The address that the advertiser calls, with placeholders for what only its shop knows.
-fn postback_url(campaign: &Record, origin: &str) -> String {
-    let rule = |kind: &str, percent: &str| {
-        let word = campaign.get(kind).and_then(Value::as_str).unwrap_or_default();
-        let percent = BasisPoints(campaign.get(percent).map_or(0, number));
-        MoneyType::from_word(word)
-            .is_some_and(|kind| Rule { kind, fixed_minor: 0, percent }.needs_amount())
-    };
-    let mut url = format!("{origin}/postback?click_id=CLICK_ID&order_id=ORDER_ID");
-    if rule("revenue_type", "revenue_percent") || rule("payout_type", "payout_percent") {
-        url.push_str("&amount=AMOUNT");
-    }
-    if campaign.get("authentication").and_then(Value::as_str) == Some("token") {
-        url.push_str("&token=TOKEN");
-    }
-    url
 }

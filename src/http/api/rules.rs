@@ -8,6 +8,7 @@ use super::problem::{self, FieldFault};
 use crate::app::access::{Access, Scope};
 use crate::app::catalog::Facts;
 use crate::app::catalog::resource::{Record, Resource};
+use crate::domain::event::Becomes;
 
 /// The most objects of a list that can take the default-flag from others. For each of them a copy
 /// is written again, and an invocation on a free plan makes 50 such calls.
@@ -19,7 +20,11 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
         "landing-pages" => {
             vec![campaign_exists(record, facts), default_is_active(record, &Record::new())]
         }
+        "events" => vec![campaign_exists(record, facts)],
+        "campaigns" => vec![site_events_exist(record, facts)],
         "tokens" => vec![level_names_its_owner(record)],
+        "payouts" => vec![campaign_exists(record, facts)],
+        "rates" => vec![currencies_differ(record)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -34,6 +39,7 @@ pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) ->
             vec![default_stays(changes, current), default_is_active(changes, current)]
         }
         "links" => vec![default_stays(changes, current)],
+        "campaigns" => vec![site_events_exist(changes, facts)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -54,10 +60,42 @@ pub(super) fn of_scopes(
     Some(problem::field("scopes", ("missing_scope", message)))
 }
 
-/// A landing page belongs to a campaign of this namespace.
+/// A landing page, event or payout rule belongs to a campaign of this namespace.
 fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
     record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
     Some(problem::dangling("campaign_id".to_owned()))
+}
+
+/// A currency is worth one of itself.
+fn currencies_differ(record: &Record) -> Option<FieldFault> {
+    let code = |field: &str| record.get(field).and_then(Value::as_str);
+    (code("from_currency")? == code("to_currency")?).then(|| {
+        let message = "Send another currency than from_currency.".to_owned();
+        problem::field("to_currency", ("invalid", message))
+    })
+}
+
+/// A site event becomes an event that the campaign has; a new campaign has none yet.
+fn site_events_exist(record: &Record, facts: &Facts) -> Option<FieldFault> {
+    let text = record.get("site_events")?.as_str()?;
+    let entries: Record = serde_json::from_str(text).ok()?;
+    let is_there = |id: u32| {
+        let is_it = |event: &Record| {
+            let is_active = event.get("state").and_then(Value::as_str) == Some("active");
+            is_active && event.get("id").and_then(Value::as_u64) == Some(u64::from(id))
+        };
+        facts.events.iter().any(is_it)
+    };
+    let missing = entries.iter().find_map(|(name, becomes)| {
+        match Becomes::parse(becomes.as_str().unwrap_or_default()) {
+            Some(Becomes::Event(id)) if !is_there(id) => Some((name, id)),
+            _ => None,
+        }
+    });
+    let (name, id) = missing?;
+    let message =
+        format!("{name:?} cannot become event {id}: the campaign has no such active event.");
+    Some(problem::field("site_events", ("unknown_reference", message)))
 }
 
 /// A default is moved, not taken away: `affiliate_id` and clicks without `lp` always lead somewhere.

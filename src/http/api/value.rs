@@ -2,13 +2,19 @@
 
 use serde_json::{Map, Value};
 
+mod event;
+
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::click_id::Country;
+use crate::domain::configuration::Status;
+use crate::domain::event::Becomes;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
 use crate::domain::template::{self, Macro};
+use crate::domain::time::Timestamp;
 use crate::domain::{parameters, web_address};
 
 /// What is wrong with a value: a code, and a sentence that says what to send instead.
@@ -41,6 +47,7 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     let sent = sent.ok_or_else(|| invalid("it has to be a number."))?;
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
+        (Kind::Currency, Value::String(text)) => currency(&text),
         (_, sent) => Ok(sent),
     }
 }
@@ -63,7 +70,7 @@ pub(super) fn read(
                 .map(Value::from)
                 .ok_or_else(|| invalid(&format!("Send a whole number from {min} to {max}.")))
         }
-        Kind::Reference(_) | Kind::TokenOwner => {
+        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => {
             let id = sent.as_u64().filter(|id| (1..=MAX_ID).contains(id));
             id.map(Value::from).ok_or_else(|| invalid("Send an id, a number from 1."))
         }
@@ -80,6 +87,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Money => "Send the amount as a string, such as \"5.00\".",
         Kind::Percent => "Send the percentage as a string, such as \"12.5\".",
+        Kind::Rate => "Send the rate as a string, such as \"1.0842\".",
         _ => "Send a string.",
     }
 }
@@ -87,20 +95,28 @@ fn wanted(kind: Kind) -> &'static str {
 fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fault> {
     match kind {
         Kind::Name => plain_text(text, MAX_NAME),
+        Kind::EventName => event::name(text),
         Kind::Code => plain_text(text, MAX_CODE),
         Kind::NamespaceName => namespace_name(text),
         Kind::Hostname => hostname(text, reading),
         Kind::Choice(words) => choice(words, text),
-        Kind::Currency => match Currency::parse(text) {
-            Some(currency) => Ok(currency.code().into()),
-            None => Err(invalid("Send a currency's code of ISO 4217, such as \"USD\".")),
-        },
+        Kind::Currency => currency(text),
         Kind::Money => money(text, reading, before),
         Kind::Percent => {
             BasisPoints::parse_percent(text).map(|points| points.0.into()).ok_or_else(|| {
                 invalid("Send a percentage from \"0\" to \"100\" with at most two decimals.")
             })
         }
+        Kind::Rate => match Decimal::parse_rate(text) {
+            Some(rate) => Ok(rate.normalised().into()),
+            None => {
+                Err(invalid("Send a number above 0 with at most 10 decimals, such as \"1.0842\"."))
+            }
+        },
+        Kind::Time => match Timestamp::parse(text) {
+            Some(time) => Ok(time.ms().into()),
+            None => Err(invalid("Send a time of RFC 3339, such as \"2026-11-21T00:00:00Z\".")),
+        },
         Kind::TimeZone if is_time_zone(text) => Ok(text.into()),
         Kind::TimeZone => {
             Err(invalid("Send the IANA name of a time zone, such as \"Europe/Paris\"."))
@@ -110,6 +126,9 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
         Kind::ParameterName if is_parameter_name(text) => Ok(text.into()),
         Kind::ParameterName => Err(invalid(PARAMETER_NAME)),
         Kind::Secret(_) => secret(text),
+        Kind::SigningSecret => {
+            Err(invalid("Leave this out; Backtrail generates it and shows it once."))
+        }
         // The others are no strings, and `read` has dealt with them.
         _ => Err(invalid(wanted(kind))),
     }
@@ -132,6 +151,11 @@ fn choice(words: &[&str], text: &str) -> Result<Value, Fault> {
         return Ok(text.into());
     }
     Err(invalid(&format!("Send one of {}.", words.join(", "))))
+}
+
+fn currency(text: &str) -> Result<Value, Fault> {
+    let currency = Currency::parse(text).map(|currency| currency.code().into());
+    currency.ok_or_else(|| invalid("Send a currency's code of ISO 4217, such as \"USD\"."))
 }
 
 fn namespace_name(text: &str) -> Result<Value, Fault> {
@@ -167,7 +191,9 @@ fn money(text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fa
     };
     // On creation the currency is a field of the same body; if it is at fault, that is told there.
     let current = reading.facts.current.as_ref();
+    let campaign = reading.facts.campaign.as_ref();
     let code = before.get("currency").or_else(|| current?.get("currency"));
+    let code = code.or_else(|| campaign?.get("currency"));
     let Some(currency) = code.and_then(Value::as_str).and_then(Currency::parse) else {
         return Ok(Value::Null);
     };
@@ -251,6 +277,10 @@ fn list(item: Item, sent: &Value, reading: &Reading<'_>) -> Result<Value, Fault>
 fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> {
     let lower = text.to_ascii_lowercase();
     let (is_valid, wanted) = match item {
+        Item::Country => match Country::parse(&text.to_ascii_uppercase()) {
+            Some(country) => return Ok(country.as_str().to_owned()),
+            None => (false, "a country's two letters of ISO 3166, such as DE"),
+        },
         Item::Network => {
             (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
         }
@@ -266,8 +296,7 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         ),
         Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
         Item::PostbackParameter => match parameters::canonical_name(text) {
-            // What proves the sender, or says how to answer, is nothing that a conversion brings.
-            Some("secure" | "timestamp" | "signature" | "dry_run" | "response") => {
+            Some(canonical) if !is_of_conversion(canonical) => {
                 return Err(invalid(&format!("{text:?} is no part of a conversion.")));
             }
             Some(canonical) if canonical == text => (true, ""),
@@ -285,6 +314,11 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
     Err(invalid(&format!("{text:?} is not {wanted}.")))
 }
 
+/// What proves the sender, or says how to answer, is nothing that a conversion brings.
+pub(super) fn is_of_conversion(canonical: &str) -> bool {
+    !matches!(canonical, "secure" | "timestamp" | "signature" | "dry_run" | "response")
+}
+
 fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
     let Value::Object(sent) = sent else { return Err(invalid("Send an object of strings.")) };
     if sent.len() > MAX_ENTRIES {
@@ -296,8 +330,15 @@ fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
         match entry {
             Entry::DeepLinkParameter => deep_link_parameter(name, text)?,
             Entry::SiteEvent => site_event(name, text)?,
+            Entry::StatusWord => status_word(name, text)?,
+            Entry::EventParameter => event::parameter(name, text)?,
         }
-        entries.insert(name.clone(), text.into());
+        let name = match entry {
+            // Senders write them in either case.
+            Entry::StatusWord => name.to_lowercase(),
+            _ => name.clone(),
+        };
+        entries.insert(name, text.into());
     }
     Ok(Value::Object(entries).to_string().into())
 }
@@ -310,10 +351,27 @@ fn deep_link_parameter(name: &str, text: &str) -> Result<(), Fault> {
     template::compile(text).map_err(|fault| ("unknown_macro", fault.message())).map(|_| ())
 }
 
+/// The statuses' own names mean themselves.
+fn status_word(word: &str, status: &str) -> Result<(), Fault> {
+    plain_text(word, 64)?;
+    if Status::from_word(&word.to_lowercase()).is_some() {
+        return Err(invalid(&format!("{word:?} is a status itself and stands for nothing else.")));
+    }
+    match Status::from_word(status) {
+        Some(_) => Ok(()),
+        None => {
+            let statuses: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
+            Err(invalid(&format!("{word:?} has to stand for one of {}.", statuses.join(", "))))
+        }
+    }
+}
+
 fn site_event(name: &str, becomes: &str) -> Result<(), Fault> {
     plain_text(name, 64)?;
-    if becomes == "initial" {
+    if Becomes::parse(becomes).is_some() {
         return Ok(());
     }
-    Err(invalid(&format!("{name:?} can only become \"initial\".")))
+    Err(invalid(&format!(
+        "{name:?} can become \"initial\", or an event of the campaign by its number, such as \"event:5\"."
+    )))
 }

@@ -42,6 +42,50 @@ pub fn description(settings: &Settings) -> Object {
     root
 }
 
+/// What is served of a description: everything that programs go by, without the sentences and
+/// examples for readers. Those would take several KB of the module more.
+pub fn served(root: &Object) -> Object {
+    let mut served = root.clone();
+    let info = served.remove("info");
+    served.remove("tags");
+    served.values_mut().for_each(|value| strip(value, false));
+    served.extend(info.map(|info| ("info".to_owned(), info)));
+    served
+}
+
+/// Takes away what is said to readers only. Names of `properties` and the like are no keywords; a
+/// response has to have a description.
+fn strip(value: &mut Value, are_names: bool) {
+    match value {
+        Value::Object(object) if are_names => object.values_mut().for_each(|v| strip(v, false)),
+        Value::Object(object) => {
+            // A response is an object with a description and none of the keys of other objects.
+            let is_response = !["type", "name", "enum", "anyOf", "pattern", "schema", "scheme"]
+                .iter()
+                .any(|key| object.contains_key(*key));
+            let is_operation = object.contains_key("operationId");
+            for word in ["examples", "summary", "default", "x-also-as"] {
+                object.remove(word);
+            }
+            if let Some(description) = object.get_mut("description") {
+                if is_response && !is_operation {
+                    *description = Value::from("");
+                } else {
+                    object.remove("description");
+                }
+            }
+            for (name, value) in object {
+                strip(
+                    value,
+                    matches!(&**name, "properties" | "responses" | "schemas" | "parameters"),
+                );
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| strip(value, false)),
+        _ => {}
+    }
+}
+
 /// Puts JSON in its place, making the objects on the way. `at` has a space between steps.
 pub(super) fn put(root: &mut Object, at: &str, json: &str) {
     let mut object = root;

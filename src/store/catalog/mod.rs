@@ -89,7 +89,7 @@ impl<D: Database, B: Blobs> Doorkeeper for Stores<D, B> {
         let named = named.map_or("", Namespace::as_str);
         let statements = vec![
             Statement::new(
-                "SELECT namespace, scopes FROM keys WHERE hash = ?1 AND revoked_at IS NULL",
+                "SELECT id, namespace, scopes FROM keys WHERE hash = ?1 AND revoked_at IS NULL",
                 vec![key_hash.into()],
             ),
             Statement::new("SELECT namespace FROM hosts WHERE hostname = ?1", vec![host.into()]),
@@ -100,6 +100,7 @@ impl<D: Database, B: Blobs> Doorkeeper for Stores<D, B> {
         let (key, host, namespace) = (first(), first(), first());
         let owner = |record: &Record| record.get("namespace")?.as_str().and_then(Namespace::parse);
         Ok(Credentials {
+            key_id: key.as_ref().and_then(|record| record.get("id")?.as_u64()),
             key: key.and_then(|record| Some((owner(&record)?, scopes(&record)))),
             host_owner: host.and_then(|record| owner(&record)),
             is_namespace_known: namespace.is_some(),

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::read;
-use crate::app::catalog::resource::{Field, Kind, Record, Resource, Writable};
+use crate::app::catalog::resource::{Bound, Field, Kind, Record, Resource, Writable};
 use crate::app::catalog::{Draft, Idempotency, Place};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -90,7 +90,9 @@ fn insert(draft: &Draft<'_>) -> Statement {
             "(SELECT COALESCE(MAX(id), 0) FROM {table} WHERE namespace = {namespace}) + 1 + new.key"
         ));
     }
-    for field in resource.fields.iter().filter(|field| field.writable != Writable::Never) {
+    let is_written =
+        |field: &&Field| field.writable != Writable::Never || field.kind == Kind::CampaignCurrency;
+    for field in resource.fields.iter().filter(is_written) {
         columns.push(field.column().to_owned());
         values.push(new_value(resource, field, &namespace));
     }
@@ -131,11 +133,19 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
     };
     match field.kind {
         Kind::Reference(target) => exists(target),
+        Kind::Limit(target) => {
+            format!("CASE WHEN {value} IS NULL THEN 0 ELSE {} END", exists(target))
+        }
+        Kind::CampaignCurrency => format!(
+            "(SELECT r.currency FROM campaigns AS r WHERE r.namespace = {namespace} AND r.id = {})",
+            sent("campaign_id")
+        ),
         Kind::TokenOwner => format!(
-            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} ELSE 0 END",
+            "CASE {} WHEN 'advertiser' THEN {} WHEN 'campaign' THEN {} WHEN 'event' THEN {} ELSE 0 END",
             sent("level"),
             exists("advertisers"),
-            exists("campaigns")
+            exists("campaigns"),
+            exists("events")
         ),
         // The first of its owner is the default unless it was said otherwise.
         Kind::Default(owner) => {
@@ -156,8 +166,46 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
             sent("level"),
             sent("level_id")
         ),
-        _ => value,
+        // Likewise of a campaign's signing secrets.
+        Kind::SigningSecret => format!(
+            "CASE WHEN (SELECT COUNT(*) FROM {} AS o INDEXED BY signing_secrets_owner \
+             WHERE o.namespace = {namespace} AND o.campaign_id = {} AND o.revoked_at IS NULL) < 2 \
+             THEN {value} END",
+            resource.table(),
+            sent("campaign_id")
+        ),
+        _ => match resource.bound.filter(|bound| bound.column == field.column()) {
+            Some(bound) => {
+                let owner = bound.owner.map(|owner| format!("o.{owner} = {}", sent(owner)));
+                within(resource, &bound, namespace, owner, &value)
+            }
+            None => value,
+        },
     }
+}
+
+/// A value of the column of a bound, null where the owner has as many others as it may have.
+fn within(
+    resource: &Resource,
+    bound: &Bound,
+    namespace: &str,
+    owner: Option<String>,
+    value: &str,
+) -> String {
+    let mut others = format!("o.namespace = {namespace}");
+    if let Some(owner) = owner {
+        others.push_str(&format!(" AND {owner}"));
+    }
+    let mut is_free = String::new();
+    if bound.is_of_active {
+        others.push_str(" AND o.state = 'active'");
+        is_free = format!("{value} <> 'active' OR ");
+    }
+    format!(
+        "CASE WHEN {is_free}(SELECT COUNT(*) FROM {} AS o WHERE {others}) < {} THEN {value} END",
+        resource.table(),
+        bound.most
+    )
 }
 
 fn yield_default_to_new(draft: &Draft<'_>) -> Option<Statement> {
@@ -255,8 +303,12 @@ pub(super) fn change(place: Place<'_>, key: &Json, changes: &Record) -> Vec<Stat
         let mut sql = Sql::default();
         // A name that no field has is never put into the text.
         let known = place.resource.fields.iter().filter_map(|f| Some((f, changes.get(f.name)?)));
-        let set: Vec<String> =
-            known.map(|(f, value)| format!("{} = {}", f.column(), sql.bind_json(value))).collect();
+        let set: Vec<String> = known
+            .map(|(f, value)| {
+                let value = changed_value(&mut sql, place, key, f, value);
+                format!("{} = {value}", f.column())
+            })
+            .collect();
         let text = format!(
             "UPDATE {} SET {} WHERE {} AND {} = {}",
             place.resource.table(),
@@ -269,6 +321,29 @@ pub(super) fn change(place: Place<'_>, key: &Json, changes: &Record) -> Vec<Stat
     }
     statements.push(read::one(place, key));
     statements
+}
+
+/// The expression for a column that changes. What becomes active again counts against the bound.
+fn changed_value(
+    sql: &mut Sql,
+    place: Place<'_>,
+    key: &Json,
+    field: &Field,
+    value: &Json,
+) -> String {
+    let value = sql.bind_json(value);
+    let resource = place.resource;
+    let bound = resource.bound.filter(|bound| bound.is_of_active && bound.column == field.column());
+    let Some((bound, owner)) = bound.and_then(|bound| Some((bound, bound.owner?))) else {
+        return value;
+    };
+    let (namespace, key) = (sql.bind(scope_of(place)), sql.bind_json(key));
+    let table = resource.table();
+    let of_this = format!(
+        "o.{owner} = (SELECT p.{owner} FROM {table} AS p WHERE p.namespace = {namespace} AND p.id = {key}) \
+         AND o.id <> {key}"
+    );
+    within(resource, &bound, &namespace, Some(of_this), &value)
 }
 
 fn yield_default_to(place: Place<'_>, key: &Json, changes: &Record) -> Option<Statement> {

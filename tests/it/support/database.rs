@@ -21,6 +21,8 @@ pub enum Break {
     BeforeCommit,
     /// Everything is written, but the answer is lost.
     AfterCommit,
+    /// Everything is written, but no answer ever comes: whoever waits for it is cancelled.
+    Silent,
 }
 
 /// An empty ledger in memory.
@@ -29,6 +31,7 @@ pub struct SqliteDatabase {
     /// How the batches fail, after how many good ones, and how many of them.
     broken: Cell<Option<(Break, usize, usize)>>,
     batches: Cell<usize>,
+    statements: Cell<usize>,
     last: RefCell<Vec<Statement>>,
     /// Every text of SQL that was run, with the values of its first time.
     seen: RefCell<BTreeMap<String, Statement>>,
@@ -53,6 +56,7 @@ impl SqliteDatabase {
             connection: RefCell::new(connection),
             broken: Cell::new(None),
             batches: Cell::new(0),
+            statements: Cell::new(0),
             last: RefCell::default(),
             seen: RefCell::default(),
         }
@@ -76,6 +80,11 @@ impl SqliteDatabase {
     /// How many round trips there were.
     pub fn batches(&self) -> usize {
         self.batches.get()
+    }
+
+    /// How many statements there were; D1 counts these.
+    pub fn statements(&self) -> usize {
+        self.statements.get()
     }
 
     /// How SQLite goes about the statements of the last batch, a line per step: which index it
@@ -108,6 +117,16 @@ impl SqliteDatabase {
         self.connection.borrow().execute_batch(sql).unwrap();
     }
 
+    fn commits(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, DatabaseFault> {
+        let mut connection = self.connection.borrow_mut();
+        let transaction = connection.transaction().unwrap();
+        let rows: Result<Vec<_>, _> = statements.iter().map(|s| run(&transaction, s)).collect();
+        let rows = rows.map_err(fault)?;
+        // Foreign keys are checked at the end of each statement, so a commit cannot fail.
+        transaction.commit().unwrap();
+        Ok(rows)
+    }
+
     fn takes_failure(&self) -> Option<Break> {
         let (how, well, times) = self.broken.get()?;
         if well > 0 {
@@ -122,6 +141,7 @@ impl SqliteDatabase {
 impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseFault> {
         self.batches.set(self.batches.get() + 1);
+        self.statements.set(self.statements.get() + statements.len());
         self.last.replace(statements.clone());
         for statement in &statements {
             let mut seen = self.seen.borrow_mut();
@@ -137,12 +157,10 @@ impl Database for SqliteDatabase {
         if texts.filter_map(length).any(|length| length > MAX_TEXT) {
             return Err(DatabaseFault::Unavailable("string or blob too big".into()));
         }
-        let mut connection = self.connection.borrow_mut();
-        let transaction = connection.transaction().unwrap();
-        let rows: Result<Vec<_>, _> = statements.iter().map(|s| run(&transaction, s)).collect();
-        let rows = rows.map_err(fault)?;
-        // Foreign keys are checked at the end of each statement, so a commit cannot fail.
-        transaction.commit().unwrap();
+        let rows = self.commits(&statements)?;
+        if failure == Some(Break::Silent) {
+            std::future::pending::<()>().await;
+        }
         match failure {
             Some(_) => Err(DatabaseFault::Unavailable("broken after the commit".into())),
             None => Ok(rows),

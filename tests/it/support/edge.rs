@@ -68,6 +68,7 @@ impl<'w> Edge<'w> {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
+            allowance: Default::default(),
         };
         let number = ISOLATES.with(|isolates| isolates.replace(isolates.get() + 1));
         Self { world, stores, isolate, number, drawn: Cell::new(0) }

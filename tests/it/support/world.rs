@@ -48,6 +48,7 @@ impl World {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
+            allowance: Default::default(),
         };
         let now = Cell::new(Timestamp::from_ms(BEGINNING_MS));
         Self { stores, isolate, now, drawn: Cell::new(0) }

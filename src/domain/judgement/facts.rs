@@ -1,0 +1,90 @@
+//! What a decision rests on: what the store knows, how it is asked, and what is taken for granted
+//! until the commit has checked it.
+
+use super::events::{self, AssumedInitial, Initial, InitialBy, Near};
+use super::{Case, key};
+use crate::domain::conversion::Conversion;
+
+/// What the store knows about a case.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The conversion of the same key.
+    pub by_key: Option<Conversion>,
+    /// The conversion of the same click and event.
+    pub by_click: Option<Conversion>,
+    /// The conversion of the same campaign, event and order.
+    pub by_order: Option<Conversion>,
+    /// The initial conversion that an event follows.
+    pub initial: Initial,
+    /// Every conversion of the click, where the question asks for them.
+    pub of_click: Vec<Conversion>,
+    /// What the requests that made and changed the conversion said; `None` until it was read.
+    pub heard: Option<Vec<Vec<(String, String)>>>,
+}
+
+/// What to ask the store about a case, to get its [`Facts`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The key's conversion_id, if the case has a key.
+    pub conversion_id: Option<String>,
+    /// The click.
+    pub click_id: Option<String>,
+    /// The campaign and the order.
+    pub order: Option<(u32, String)>,
+    /// The event, or 0 for the initial conversion.
+    pub event_id: u32,
+    /// Where to look for the initial conversion; `None` unless an event is reported.
+    pub initial: Option<InitialBy>,
+    /// What else is the same key, if only time tells.
+    pub near: Option<Near>,
+    /// Whether every conversion of the click is asked for, of whichever event.
+    pub is_all_of_click: bool,
+}
+
+impl Question {
+    /// The question about a case. An event that does not exist leaves nothing to ask.
+    pub fn about(case: &Case<'_>) -> Self {
+        let Ok(event) = events::resolve(case) else { return Self::default() };
+        let order_id = case.postback.order_id.clone();
+        // A click with many orders has as many conversions, of which none answers the question.
+        let is_one_per_click = events::is_one_per_click(case, event);
+        // A rejection counts them, and names one or all.
+        let is_all_of_click = case.postback.new_rejected_reason.is_some();
+        let has_answer = is_one_per_click || is_all_of_click;
+        Self {
+            conversion_id: key(case, event, &Facts::default()).ok(),
+            click_id: case.click.text().filter(|_| has_answer).map(str::to_owned),
+            order: order_id.map(|order_id| (case.campaign.id, order_id)),
+            event_id: events::number(event),
+            initial: event.and_then(|_| InitialBy::named(case)),
+            near: events::near(case, event),
+            is_all_of_click,
+        }
+    }
+}
+
+/// What a new conversion takes for granted; its commit checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumptions {
+    /// What to ask the store if something was wrong.
+    pub question: Question,
+    /// Whether the click must not have a conversion of this kind yet.
+    pub is_one_per_click: bool,
+    /// The initial conversion that has to stand; `None` unless it is an event.
+    pub initial: Option<AssumedInitial>,
+}
+
+impl Assumptions {
+    /// What a case took for granted to become this conversion.
+    pub fn of(case: &Case<'_>, conversion: &Conversion) -> Self {
+        let event = events::resolve(case).ok().flatten();
+        let is_one_per_click = events::is_one_per_click(case, event);
+        let question = Question {
+            conversion_id: Some(conversion.conversion_id.clone()),
+            click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
+            ..Question::about(case)
+        };
+        let initial = event.map(|event| events::assumed_initial(case, event, conversion));
+        Self { question, is_one_per_click, initial }
+    }
+}

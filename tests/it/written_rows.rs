@@ -1,0 +1,68 @@
+//! What a conversion costs in written rows: D1 counts one per row of a table, and one more for each
+//! index that takes it (D1, "Pricing"). Counted here, estimated nowhere.
+
+use crate::support::{Shop, World};
+
+/// The b-trees that the rows of a table stand in, besides the table's own: a row of the table is one
+/// written row, and one more in each index that takes it. A partial index is asked by its own
+/// condition.
+fn indexes_entered(shop: &Shop<'_>, table: &str) -> u64 {
+    let sql =
+        format!("SELECT sql FROM sqlite_schema WHERE tbl_name = '{table}' AND type = 'index'");
+    let indexes = shop.rows(&sql);
+    let conditions = indexes.iter().map(|index| {
+        let sql = index["sql"].as_str().unwrap();
+        sql.split_once("WHERE").map_or("true", |(_, condition)| condition)
+    });
+    conditions
+        .map(|condition| {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {condition}");
+            shop.value(&sql).as_u64().unwrap()
+        })
+        .sum()
+}
+
+#[test]
+fn a_conversion_writes_at_most_eight_rows() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let written = || -> u64 {
+        let of = |table| shop.count(table) + indexes_entered(&shop, table);
+        of("conversions") + of("inbox")
+    };
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A&amount=3"));
+    let plain = written();
+    assert!(plain <= 8, "{plain}");
+    assert_eq!(plain, 5, "a new index is a decision: it costs a written row per conversion");
+    // The controls: what is not recorded stands in indexes as well.
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    assert_eq!(written(), plain + 2, "a repeat is found by its conversion");
+    shop.is_refused((409, "conflict"), &format!("click_id={id}&order_id=A&amount=9"));
+    assert_eq!(written(), plain + 2 + 4, "a refusal by its time, its click and its order");
+}
+
+#[test]
+fn a_conversion_is_one_row_of_two_tables() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let id = shop.clicks(1);
+    shop.edge.settles();
+    let tables: Vec<String> = shop
+        .rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .iter()
+        .map(|row| row["name"].as_str().unwrap().to_owned())
+        .collect();
+    let counts = || -> Vec<u64> { tables.iter().map(|table| shop.count(table)).collect() };
+    let before = counts();
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    let grown: Vec<(&str, u64)> = tables
+        .iter()
+        .zip(before.iter().zip(counts()))
+        .filter(|(_, (before, after))| *before != after)
+        .map(|(table, (before, after))| (table.as_str(), after - before))
+        .collect();
+    let mut grown = grown;
+    grown.sort_unstable();
+    assert_eq!(grown, [("conversions", 1), ("inbox", 1)]);
+}
