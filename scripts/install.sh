@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what Backtrail needs and this machine lacks, into .tools and node_modules; does nothing, quickly, when all is there.
-# Everything comes from package registries through rustup, cargo, npm and (for `--tests`) apt.
-# Versions are read from Cargo.lock and package-lock.json, so that no second list can drift from them.
+# Everything comes from package registries through rustup, cargo, npm and (for `--tests`) apt and pip.
+# Versions are read from Cargo.lock, package-lock.json and tests/e2e/requirements.txt, so that no second list can drift from them.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -104,4 +104,23 @@ if [ $tests = yes ] && [ ! -x "${CHROMIUM:-$(command -v chromium)}" ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
+
+# They also hold the API's description against what the Worker does, with a program in Python that has an environment of its own.
+pinned=$(git hash-object --no-filters tests/e2e/requirements.txt)
+if [ $tests = yes ] && [ "$(cat .tools/python/.installed 2>/dev/null)" != "$pinned" ]; then
+  if ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+      fail "the tests need Python 3.11 or newer with venv and pip: install it (Debian: apt-get install python3-venv)"
+    fi
+    say "installing Python"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+  fi
+  say "installing the Python packages of tests/e2e/requirements.txt"
+  rm -rf .tools/python
+  python3 -m venv .tools/python
+  .tools/python/bin/pip install --quiet --disable-pip-version-check --requirement tests/e2e/requirements.txt
+  printf '%s\n' "$pinned" >.tools/python/.installed
 fi

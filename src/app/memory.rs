@@ -359,7 +359,9 @@ impl Memory {
     }
 }
 
-/// A loaded value of each kind; `None` if there is none.
+/// A loaded value of each kind; `None` if there is none. It lives for a moment, between loading and
+/// remembering, so that a box around the largest one would save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Value {
     /// Of [`Wanted::Namespace`].

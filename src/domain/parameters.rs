@@ -13,9 +13,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use names::{
-    canonical_name, is_placeholder, looks_like_click, looks_like_postback, wire_names,
-};
+pub use names::{NAMES, canonical_name, is_placeholder, looks_like_click, looks_like_postback};
 use names::{is_prose, known_name};
 
 /// The longest query in bytes (wire.md 2).

@@ -15,6 +15,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: &'static [Self] =
+        &[Self::Recorded, Self::Updated, Self::Duplicate, Self::Rejected];
+
     /// The word on the wire and in the inbox.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ pub mod click;
 pub mod collect;
 pub mod demo;
 pub mod health;
+pub mod openapi;
 pub mod pixel;
 pub mod postback;
 pub mod reply;
@@ -100,6 +101,7 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/collect", Post | Options) => collect::respond(app, request).await,
         // Operators.
         ("/health", Get | Head) => health::respond(app).await.into(),
+        ("/openapi.json", Get | Head) => openapi::respond().into(),
         ("/demo-shop", Get | Head) if app.settings.is_development => {
             demo::respond(app.settings, request).into()
         }
@@ -109,7 +111,7 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
                 .into()
         }
         // An address that exists for another method.
-        ("/click" | "/tracker.js" | "/health", _) => {
+        ("/click" | "/tracker.js" | "/health" | "/openapi.json", _) => {
             reply::method_not_allowed(&app.moment, "GET, HEAD").into()
         }
         ("/postback", _) => reply::method_not_allowed(&app.moment, "GET, POST").into(),

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use backtrail::domain::parameters::{parse_postback, wire_names};
+use backtrail::domain::parameters::{NAMES, parse_postback};
 use backtrail::domain::signature::{Signed, SigningKey, verify};
 use backtrail::domain::time::Timestamp;
 use backtrail::domain::verdict::{Reason, WarningCode};
@@ -30,7 +30,7 @@ fn row(name: &str) -> Option<&'static str> {
 #[test]
 fn every_parameter_and_each_other_name_of_it_stands_in_the_document() {
     let mut names = 0;
-    for (wire, canonical) in wire_names() {
+    for (wire, canonical) in NAMES.iter().copied() {
         let row = row(canonical).unwrap_or_else(|| panic!("{canonical} is not described"));
         assert!(row.contains(&format!("`{wire}`")), "{wire} is not named beside {canonical}");
         names += 1;

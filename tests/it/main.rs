@@ -32,6 +32,7 @@ mod hostile;
 mod judge_again;
 mod judge_many_again;
 mod migrations;
+mod openapi;
 mod payout_examples;
 mod payout_model;
 mod payouts;

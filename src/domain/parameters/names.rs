@@ -3,7 +3,7 @@
 use crate::domain::encoding;
 
 /// Every name that a postback may use, with the canonical name it stands for (wire.md 5).
-pub(super) const NAMES: &[(&str, &str)] = &[
+pub const NAMES: &[(&str, &str)] = &[
     ("click_id", "click_id"),
     ("transaction_id", "click_id"),
     ("campaign_id", "campaign_id"),
@@ -67,11 +67,6 @@ const PLACEHOLDER_BRACKETS: &[(char, char)] = &[('{', '}'), ('[', ']'), ('%', '%
 /// The canonical name and the static text of a wire name, if it is one of ours.
 pub(super) fn known_name(wire: &str) -> Option<(&'static str, &'static str)> {
     NAMES.iter().find(|(name, _)| *name == wire).map(|(name, canonical)| (*canonical, *name))
-}
-
-/// Every name that a postback may use, with the canonical name it stands for.
-pub fn wire_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    NAMES.iter().copied()
 }
 
 /// The canonical name of a postback's parameter, or nothing for one that is not ours.

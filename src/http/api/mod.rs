@@ -4,6 +4,7 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod description;
 mod explain;
 mod input;
 mod judge_again;
@@ -16,6 +17,8 @@ mod render;
 mod rules;
 mod statuses;
 mod value;
+
+pub(super) use description::describe;
 
 use super::request::{Method, Request};
 use super::response::{Body, Response};

@@ -15,7 +15,7 @@ use crate::http::response::Response;
 pub(super) const DEFAULT_LIMIT: u32 = 50;
 
 /// The most that `limit` may say.
-const MAX_LIMIT: u32 = 500;
+pub(super) const MAX_LIMIT: u32 = 500;
 
 /// The query's parameters, decoded; empty ones are absent.
 pub(super) fn parameters(request: &Request<'_>) -> Result<Vec<(String, String)>, Response> {

@@ -21,9 +21,9 @@ use crate::domain::{parameters, web_address};
 pub(super) type Fault = (&'static str, String);
 
 /// The most items of a list. A campaign's whole configuration is read at once by the redirect.
-const MAX_ITEMS: usize = 200;
+pub(super) const MAX_ITEMS: usize = 200;
 /// The most entries of a map.
-const MAX_ENTRIES: usize = 50;
+pub(super) const MAX_ENTRIES: usize = 50;
 /// The most characters of a name.
 const MAX_NAME: usize = 200;
 /// The most characters of a code, such as an affiliate's custom id; order ids have as many.
@@ -296,8 +296,7 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         ),
         Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
         Item::PostbackParameter => match parameters::canonical_name(text) {
-            // What proves the sender, or says how to answer, is nothing that a conversion brings.
-            Some("secure" | "timestamp" | "signature" | "dry_run" | "response") => {
+            Some(canonical) if !is_of_conversion(canonical) => {
                 return Err(invalid(&format!("{text:?} is no part of a conversion.")));
             }
             Some(canonical) if canonical == text => (true, ""),
@@ -313,6 +312,11 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         return Ok(lower);
     }
     Err(invalid(&format!("{text:?} is not {wanted}.")))
+}
+
+/// What proves the sender, or says how to answer, is nothing that a conversion brings.
+pub(super) fn is_of_conversion(canonical: &str) -> bool {
+    !matches!(canonical, "secure" | "timestamp" | "signature" | "dry_run" | "response")
 }
 
 fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {

@@ -1,0 +1,78 @@
+//! What no table says: the addresses that are a call of their own. Their schemas stand in
+//! `frame.json`.
+
+use super::Target;
+use crate::http::openapi::{fill, reference};
+
+/// A call, and the schemas of its body and its answer.
+pub(super) struct Call {
+    pub id: &'static str,
+    pub summary: &'static str,
+    pub body: Option<&'static str>,
+    pub answer: &'static str,
+    /// Names of its query's parameters, and their schemas.
+    query: &'static [(&'static str, &'static str)],
+}
+
+const STATUSES: Call = Call {
+    id: "change_statuses",
+    summary: "Change the statuses of many conversions",
+    body: Some("Statuses"),
+    answer: "StatusResults",
+    query: &[],
+};
+const CHANGES: Call = Call {
+    id: "list_changes",
+    summary: "List the changes of a conversion",
+    body: None,
+    answer: "Changes",
+    query: &[],
+};
+const POSTBACK_URLS: Call = Call {
+    id: "list_postback_urls",
+    summary: "List the addresses that the advertiser calls",
+    body: None,
+    answer: "PostbackUrls",
+    query: &[],
+};
+const JUDGEMENTS: Call = Call {
+    id: "judge_again",
+    summary: "Judge many refused postbacks again, a step at each call",
+    body: Some("JudgeAgain"),
+    answer: "Step",
+    query: &[],
+};
+const EXPLANATION: Call = Call {
+    id: "explain",
+    summary: "Tell the story of a click, an order or a conversion",
+    body: None,
+    answer: "Story",
+    query: &[
+        ("click_id", "Subject"),
+        ("order_id", "Subject"),
+        ("conversion_id", "Subject"),
+        ("campaign_id", "Filter"),
+    ],
+};
+
+/// The description of such a call.
+pub(super) fn of(target: Target<'_>) -> Option<Call> {
+    match target {
+        Target::Statuses => Some(STATUSES),
+        Target::Changes(_) => Some(CHANGES),
+        Target::PostbackUrls(_) => Some(POSTBACK_URLS),
+        Target::Judgements => Some(JUDGEMENTS),
+        Target::Explanation => Some(EXPLANATION),
+        _ => None,
+    }
+}
+
+impl Call {
+    /// The parameters of the query.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = String> {
+        self.query.iter().map(|(name, schema)| {
+            let parameter = r#"{"name":"%","in":"query","schema":%}"#;
+            fill(parameter, &[name, &reference("schemas", schema)])
+        })
+    }
+}
