@@ -5,8 +5,8 @@
 //! `frame.json` holds what no table says: sentences, and the forms of texts.
 //!
 //! The Worker serves `written.json`, which a test keeps equal to what is generated here: the
-//! generator would take 24 KB of the compressed module, its result takes 11, and nothing is
-//! computed for whoever asks. `docs/openapi.json` is the same for readers.
+//! generator would take 24 KB of the compressed module, its result takes 10, and nothing is
+//! computed for whoever asks. `docs/openapi.json` says the same, with sentences for readers.
 
 mod replies;
 
