@@ -8,8 +8,8 @@ use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
 
 /// What was decided of a conversion: each pair of its explanation, whatever judging put there. It
-/// keeps one reason of each kind, so that an update of its money replaces those of the money; they
-/// are told at the time of the last update.
+/// keeps one reason of each kind, so that an update of its money replaces those of the money, and a
+/// refund that of the refund before; they are told at the time of the last update or refund.
 pub(super) fn decided(conversion: &Record, changes: &[Record], at: Timestamp) -> Vec<Entry> {
     let explanation = match shown("explanation", &value(conversion, "explanation")) {
         Value::Object(explanation) => explanation,
@@ -17,11 +17,15 @@ pub(super) fn decided(conversion: &Record, changes: &[Record], at: Timestamp) ->
     };
     let owned = |record: &Record, name: &str| text(record, name).map(str::to_owned);
     let is_its = |c: &&Record| text(c, "conversion_id") == text(conversion, "conversion_id");
-    let of_money = changes.iter().filter(is_its).rfind(|c| text(c, "what") == Some("money"));
+    let last = |what: &str| changes.iter().filter(is_its).rfind(|c| text(c, "what") == Some(what));
     let pair = |(what, because): (String, Value)| {
         let because = because.as_str().map_or_else(|| because.to_string(), str::to_owned);
-        let is_of_update = ["updated", "revenue", "payout"].contains(&what.as_str());
-        let (at, request_id) = match of_money.filter(|_| is_of_update) {
+        let change = match what.as_str() {
+            "updated" | "revenue" | "payout" => last("money"),
+            "refund" => last("refund"),
+            _ => None,
+        };
+        let (at, request_id) = match change {
             Some(change) => (instant(change, "at"), owned(change, "request_id")),
             None => (at, owned(conversion, "request_id")),
         };
