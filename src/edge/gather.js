@@ -3,9 +3,9 @@
 // Each batch stays whole: what was one transaction becomes a part of a larger one.
 //
 // Requests share plain values only, and each looks for itself, by a timer of its own. A promise that one request
-// resolves for another saves the timer, but in one of some ten thousand requests its continuation is lost or runs in
-// the wrong request (seen on workerd 2026-11-17). A request may also end at any moment without running anything
-// more, so a leader is a convenience, not a lock.
+// resolves for another would save the timer, but under load dozens of them stalled together now and then, with I/O in
+// the wrong request (seen on workerd 2026-11-17). A request may also end at any moment without running anything more,
+// so a leader is a convenience, not a lock.
 import { within } from "./bindings.js";
 
 // Statements that are sent together. An invocation on a free plan has 50, and the leader needs some of its own.

@@ -190,6 +190,20 @@ fn an_update_is_told_at_its_own_time() {
 }
 
 #[test]
+fn a_refund_is_told_at_its_own_time() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A&amount=10"));
+    world.waits_ms(5_000);
+    shop.reports(200, "campaign_id=1&order_id=A&status=refunded&amount=4&refund_id=a");
+    let timeline = story(&shop, &format!("click_id={id}"));
+    let of = |word: &str| the(&timeline, word)["at"].clone();
+    assert_eq!(of("refund"), of("changed"));
+    assert_ne!(of("refund"), of("attribution"), "what was decided first stays where it was");
+}
+
+#[test]
 fn every_change_is_told_with_who_made_it_and_why() {
     let world = World::new();
     let shop = Shop::open(&world);
