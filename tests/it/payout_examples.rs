@@ -86,7 +86,8 @@ fn difference(shop: &Shop<'_>, row: &[(String, String)]) -> Option<String> {
                 (found.clone(), found == expected)
             }
             "credited" => {
-                (body["affiliate_id"].clone(), body["affiliate_id"].to_string() == *expected)
+                let found = &body["affiliate_id"];
+                (found.clone(), found.as_u64() == expected.parse().ok())
             }
             "status" => (body["status"].clone(), body["status"] == *expected),
             "rate" => (stored["exchange_rate"].clone(), stored["exchange_rate"] == *expected),
