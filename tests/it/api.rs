@@ -77,7 +77,8 @@ fn what_was_sent_for_a_campaign_is_what_is_shown() {
     }
     assert_eq!(
         shown["postback_url"],
-        "https://demo-tracking.example.com/postback?click_id=CLICK_ID&order_id=ORDER_ID&amount=AMOUNT"
+        "https://demo-tracking.example.com/postback?click_id=CLICK_ID&order_id=ORDER_ID&amount=AMOUNT\
+         &customer_id=REPLACE&new_customer=REPLACE"
     );
 }
 

@@ -243,6 +243,20 @@ fn a_sale_counts_once_whoever_is_credited_for_it() {
 }
 
 #[test]
+fn a_click_whose_key_is_retired_has_converted_whatever_else_is_sent() {
+    let world = World::new();
+    let shop = open(&world, json!({}));
+    let reply = shop.reports(200, &format!("click_id={}", shop.clicks(1)));
+    world.database().execute("UPDATE conversions SET click_id = 'of-a-retired-key'");
+    let again = "campaign_id=1&click_id=of-a-retired-key&coupon=TWO";
+    let told = shop.reports(200, again);
+    assert_eq!((&told["verdict"], &told["affiliate_id"]), (&json!("duplicate"), &json!(1)));
+    assert_eq!(told["conversion_id"], reply["conversion_id"]);
+    shop.is_refused((422, "repeated_conversion"), &format!("{again}&order_id=A"));
+    assert_eq!(shop.count("conversions"), 1);
+}
+
+#[test]
 fn nobody_is_credited_without_a_click_by_whoever_proves_nothing() {
     let order: Vec<&str> = WAYS.iter().map(|(name, ..)| *name).collect();
     let campaign = |authentication: &str, ip_allow: Value| json!({ "authentication": authentication, "ip_allow": ip_allow, "attribution_order": order });
