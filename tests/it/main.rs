@@ -17,6 +17,7 @@ mod api_hostile;
 mod api_links;
 mod api_past;
 mod attribution;
+mod attribution_costs;
 mod click;
 mod click_nowhere;
 mod click_stores;
