@@ -1,6 +1,7 @@
 //! The decision about one authenticated postback: pure, so that it can be made on what memory and
 //! request say, made again on what the store says, and made again next week.
 
+mod caps;
 mod events;
 mod facts;
 mod money;
@@ -8,6 +9,7 @@ mod rejection;
 mod repeat;
 mod status;
 
+use super::cap::LocalDate;
 use super::click_id::{ClickId, Country, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{Conversion, Key, Source};
@@ -19,6 +21,7 @@ use super::postback::Postback;
 use super::time::Timestamp;
 use super::transition::Change;
 use super::verdict::{Reason, Refusal, Warning, WarningCode};
+pub use caps::{AssumedCaps, Free};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
 use money::{Basis, money, payout_rule, sent_money};
@@ -65,6 +68,8 @@ pub struct Case<'a> {
     pub proof: Proof,
     /// When it arrived: *now*, also when it is judged again later.
     pub arrived_at: Timestamp,
+    /// The date of the arrival in the namespace's time zone, where the campaign has caps.
+    pub today: Option<&'a LocalDate>,
     /// The campaign that it was authenticated for.
     pub campaign: &'a Campaign,
     /// The namespace's rates of exchange.
@@ -118,6 +123,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         Some(event) => events::credit(case, event, facts)?,
     };
     intake(case)?;
+    caps::refuse_if_full(case, event, &credit, facts)?;
     let mut warnings = case.warnings.to_vec();
     if events::has_no_key(case, event) {
         let message = "without order_id only the time tells a repeat from a new event: the same parameters within 10 minutes are a repeat";
@@ -126,9 +132,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let basis = basis(case, event, &credit);
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
-    let (status, why) = status(case, credit.flags, default, &mut warnings)?;
+    let wanted = status(case, credit.flags, default, &mut warnings)?;
+    let ((status, why), full_cap) = caps::soften(case, event, &credit, facts, wanted);
     let money = money(case, &basis, &rule, &mut warnings)?;
     let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    explanation.extend(full_cap.map(|cap| ("cap", cap)));
     explanation.extend(money.because);
     let mut sent_money = sent_money(case, Some(case.campaign.currency));
     // A repeat may name the click that this one left to its initial conversion.

@@ -7,7 +7,7 @@
 use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Statement, Stores, Value, changes, facts_rows, json};
+use super::{Database, Statement, Stores, Value, cap_rows, changes, facts_rows, json};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
@@ -74,8 +74,11 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         namespace: &Namespace,
         question: &Question,
     ) -> Result<Facts, Unavailable> {
-        let results = self.run(vec![facts_rows::select(namespace, question)]).await?;
-        facts_rows::read(question, results.last())
+        let mut statements = vec![facts_rows::select(namespace, question)];
+        statements.extend(cap_rows::select(namespace, &question.places));
+        let results = self.run(statements).await?;
+        let facts = facts_rows::read(question, results.first())?;
+        Ok(Facts { uses: cap_rows::uses(results.get(1))?, ..facts })
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {

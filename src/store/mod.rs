@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 mod allowance;
 mod answer_copies;
+pub(crate) mod cap_rows;
 mod catalog;
 mod changes;
 mod click_rows;

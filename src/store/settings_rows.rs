@@ -5,7 +5,7 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::row::{Read, rows};
-use super::{Row, Statement, json, payout_rows, unhex};
+use super::{Row, Statement, cap_rows, json, payout_rows, unhex};
 use crate::app::memory::{Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::configuration::{
@@ -36,7 +36,7 @@ macro_rules! tokens_of {
 }
 
 const NAMESPACE: &str = concat!(
-    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, time_zone, \
      (SELECT json_group_array(json_array(from_currency, to_currency, rate, valid_from)) \
       FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
@@ -63,7 +63,10 @@ const CAMPAIGN: &str = concat!(
       'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
       (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
        AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
-      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, \
+     (SELECT json_group_array(json_array(k.id, k.affiliate_id, k.what, k.period, \
+        COALESCE(k.conversions_limit, k.amount_limit), k.mode, k.full_in)) \
+      FROM caps k INDEXED BY caps_of_campaign WHERE k.namespace = ?1 AND k.campaign_id = ?2 AND k.state = 'active') AS caps, ",
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
@@ -134,6 +137,8 @@ rows! {
         collect_origins: String,
         blocked_affiliates: String,
         rates: Option<String>,
+        // Copies that an earlier version wrote have none.
+        time_zone: Option<String>,
         token_hashes: String,
     }
 }
@@ -150,6 +155,7 @@ impl NamespaceRow {
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
             rates: payout_rows::rates(self.rates.as_deref())?,
+            time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
         })
     }
 }
@@ -274,6 +280,7 @@ rows! {
         // Copies that an earlier version wrote have none of these.
         payouts: Option<String>,
         events: Option<String>,
+        caps: Option<String>,
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
@@ -331,6 +338,7 @@ impl CampaignRow {
                 .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
                 .collect(),
             events: events?,
+            caps: cap_rows::caps(self.caps.as_deref())?,
             status_words: status_words(self.status_words.as_deref()),
         })
     }
