@@ -25,19 +25,20 @@ CREATE INDEX caps_of_campaign ON caps (namespace, campaign_id) WHERE state = 'ac
 CREATE INDEX caps_hard ON caps (namespace) WHERE state = 'active' AND mode = 'hard';
 
 -- What was used: always the sums over the conversions whose `caps` name the place, of those that are
--- neither rejected nor refunded nor tests.
+-- neither rejected nor refunded nor tests. Rows for months and for all would be read faster, but each
+-- would be one more to write for every conversion.
 CREATE TABLE cap_uses (
   namespace     TEXT    NOT NULL,
   campaign_id   INTEGER NOT NULL,
   affiliate_id  INTEGER NOT NULL,                  -- of this affiliate; 0 for all together
-  period        TEXT    NOT NULL,                  -- a local day (2026-11-21), a local month (2026-11), or 'total'
+  day           TEXT    NOT NULL,                  -- on the calendar of the namespace's time zone: 2026-11-21; months are sums of days
   conversions   INTEGER NOT NULL,                  -- how many count
   payout        INTEGER NOT NULL,                  -- minor units
   revenue       INTEGER NOT NULL,                  -- minor units
-  PRIMARY KEY (namespace, campaign_id, affiliate_id, period)
+  PRIMARY KEY (namespace, campaign_id, affiliate_id, day)
 ) STRICT, WITHOUT ROWID;
 
--- JSON array of [affiliate_id, period]: where the conversion is counted, for good. Null where its
+-- JSON array of [affiliate_id, day]: where the conversion is counted, for good. Null where its
 -- campaign has no caps; then neither trigger does anything.
 ALTER TABLE conversions ADD COLUMN caps TEXT CHECK (caps IS NULL OR json_valid(caps));
 
@@ -45,20 +46,20 @@ ALTER TABLE conversions ADD COLUMN caps TEXT CHECK (caps IS NULL OR json_valid(c
 -- that is so already. Conversions are never deleted.
 CREATE TRIGGER caps_count_conversions AFTER INSERT ON conversions WHEN new.caps IS NOT NULL
 BEGIN
-  INSERT INTO cap_uses (namespace, campaign_id, affiliate_id, period, conversions, payout, revenue)
+  INSERT INTO cap_uses (namespace, campaign_id, affiliate_id, day, conversions, payout, revenue)
     SELECT new.namespace, new.campaign_id, json_each.value ->> 0, json_each.value ->> 1,
       new.status NOT IN ('rejected', 'refunded') AND new.is_test = 0,
       new.payout * (new.status NOT IN ('rejected', 'refunded') AND new.is_test = 0),
       new.revenue * (new.status NOT IN ('rejected', 'refunded') AND new.is_test = 0)
     FROM json_each(new.caps) WHERE true
-    ON CONFLICT (namespace, campaign_id, affiliate_id, period) DO UPDATE SET
+    ON CONFLICT (namespace, campaign_id, affiliate_id, day) DO UPDATE SET
       conversions = conversions + excluded.conversions, payout = payout + excluded.payout,
       revenue = revenue + excluded.revenue;
 END;
 
 CREATE TRIGGER caps_follow_changes AFTER UPDATE OF status, payout, revenue, is_test ON conversions WHEN new.caps IS NOT NULL
 BEGIN
-  INSERT INTO cap_uses (namespace, campaign_id, affiliate_id, period, conversions, payout, revenue)
+  INSERT INTO cap_uses (namespace, campaign_id, affiliate_id, day, conversions, payout, revenue)
     SELECT new.namespace, new.campaign_id, json_each.value ->> 0, json_each.value ->> 1,
       (new.status NOT IN ('rejected', 'refunded') AND new.is_test = 0)
         - (old.status NOT IN ('rejected', 'refunded') AND old.is_test = 0),
@@ -67,7 +68,7 @@ BEGIN
       new.revenue * (new.status NOT IN ('rejected', 'refunded') AND new.is_test = 0)
         - old.revenue * (old.status NOT IN ('rejected', 'refunded') AND old.is_test = 0)
     FROM json_each(new.caps) WHERE true
-    ON CONFLICT (namespace, campaign_id, affiliate_id, period) DO UPDATE SET
+    ON CONFLICT (namespace, campaign_id, affiliate_id, day) DO UPDATE SET
       conversions = conversions + excluded.conversions, payout = payout + excluded.payout,
       revenue = revenue + excluded.revenue;
 END;

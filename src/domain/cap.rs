@@ -76,6 +76,14 @@ impl LocalDate {
         &self.0
     }
 
+    /// What the names of all days of the period begin with that the date lies in.
+    pub fn days(&self, period: Period) -> &str {
+        match period {
+            Period::Total => "",
+            period => self.period(period),
+        }
+    }
+
     /// The name of the period that the date lies in.
     pub fn period(&self, period: Period) -> &str {
         match period {
@@ -110,8 +118,8 @@ pub struct Cap {
 pub struct Place {
     /// Those of this affiliate; 0 for all together.
     pub affiliate_id: u32,
-    /// The name of the period.
-    pub period: String,
+    /// Those of the days whose names begin with this: of one, of a month, or of all.
+    pub days: String,
 }
 
 /// What was used in a place.
@@ -130,8 +138,8 @@ pub struct Use {
 impl Cap {
     /// Where it looks on a date.
     pub fn place(&self, today: &LocalDate) -> Place {
-        let period = today.period(self.period).to_owned();
-        Place { affiliate_id: self.affiliate_id.unwrap_or(0), period }
+        let days = today.days(self.period).to_owned();
+        Place { affiliate_id: self.affiliate_id.unwrap_or(0), days }
     }
 
     /// How much of it is used on a date.
@@ -171,12 +179,19 @@ pub fn applying(caps: &[Cap], affiliate_id: u32) -> impl Iterator<Item = &Cap> {
     caps.iter().filter(move |cap| is_own(cap) || cap.affiliate_id.is_none() && !has_own(cap))
 }
 
-/// Where an affiliate's conversion of a date counts: wherever a cap looks that is the affiliate's
-/// or everybody's, also if another one stands instead of it.
+/// Where an affiliate's conversion of a date counts: in its day, for all if the campaign has a
+/// general cap, also if the affiliate's own stands instead of it, and for the affiliate if it has one.
 pub fn places(caps: &[Cap], affiliate_id: u32, today: &LocalDate) -> Vec<Place> {
+    let place = |affiliate_id| Place { affiliate_id, days: today.as_str().to_owned() };
+    let has = |owner| caps.iter().any(|cap| cap.affiliate_id == owner);
+    let general = has(None).then(|| place(0));
+    general.into_iter().chain(has(Some(affiliate_id)).then(|| place(affiliate_id))).collect()
+}
+
+/// Where the caps look that bound an affiliate's conversion of a date.
+pub fn looked_at(caps: &[Cap], affiliate_id: u32, today: &LocalDate) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
-    for cap in caps.iter().filter(|cap| cap.affiliate_id.is_none_or(|own| own == affiliate_id)) {
-        let place = cap.place(today);
+    for place in applying(caps, affiliate_id).map(|cap| cap.place(today)) {
         if !places.contains(&place) {
             places.push(place);
         }

@@ -39,7 +39,7 @@ pub(super) fn marks(caps: &AssumedCaps) -> String {
 }
 
 fn pairs(places: &[Place]) -> Json {
-    places.iter().map(|place| json!([place.affiliate_id, place.period])).collect()
+    places.iter().map(|place| json!([place.affiliate_id, place.days])).collect()
 }
 
 /// What is used in a place of the row `u`, by the word `what`.
@@ -53,21 +53,28 @@ macro_rules! used {
     };
 }
 
+/// That the day of the row `u` begins with a text.
+macro_rules! within {
+    ($days:literal) => {
+        concat!("u.day BETWEEN ", $days, " AND ", $days, " || '~'")
+    };
+}
+
 /// The guard that all caps have a place; ?1 is the namespace, ?11 the campaign.
 pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) -> Option<String> {
     if caps.free.is_empty() {
         return None;
     }
     let free = caps.free.iter().map(|free| {
-        json!([free.place.affiliate_id, free.place.period, free.what.as_str(), free.limit])
+        json!([free.place.affiliate_id, free.place.days, free.what.as_str(), free.limit])
     });
     let list = bind(Json::Array(free.collect()).to_string().into());
     Some(format!(
-        "NOT EXISTS (SELECT 1 FROM json_each({list}) CROSS JOIN cap_uses AS u \
-         WHERE u.namespace = ?1 AND u.campaign_id = ?11 \
-         AND u.affiliate_id = json_each.value ->> 0 AND u.period = json_each.value ->> 1 \
-         AND {} >= json_each.value ->> 3)",
-        used!("json_each.value ->> 2")
+        "NOT EXISTS (SELECT 1 FROM json_each({list}) WHERE (SELECT SUM({}) FROM cap_uses AS u \
+         WHERE u.namespace = ?1 AND u.campaign_id = ?11 AND u.affiliate_id = json_each.value ->> 0 \
+         AND {}) >= json_each.value ->> 3)",
+        used!("json_each.value ->> 2"),
+        within!("(json_each.value ->> 1)")
     ))
 }
 
@@ -76,9 +83,14 @@ pub(super) fn select(
     namespace: &Namespace,
     (campaign_id, places): &(u32, Vec<Place>),
 ) -> Option<Statement> {
-    let sql = "SELECT u.affiliate_id, u.period, u.conversions, u.payout, u.revenue \
+    let sql = concat!(
+        "SELECT json_each.value ->> 0 AS affiliate_id, json_each.value ->> 1 AS days, \
+         SUM(u.conversions) AS conversions, SUM(u.payout) AS payout, SUM(u.revenue) AS revenue \
          FROM json_each(?3) CROSS JOIN cap_uses AS u WHERE u.namespace = ?1 AND u.campaign_id = ?2 \
-         AND u.affiliate_id = json_each.value ->> 0 AND u.period = json_each.value ->> 1";
+         AND u.affiliate_id = json_each.value ->> 0 AND ",
+        within!("(json_each.value ->> 1)"),
+        " GROUP BY json_each.key"
+    );
     let list = pairs(places).to_string();
     let parameters = vec![namespace.as_str().into(), (*campaign_id).into(), list.into()];
     (!places.is_empty()).then(|| Statement::new(sql, parameters))
@@ -96,7 +108,7 @@ fn used(row: &Row) -> Option<Use> {
     Some(Use {
         place: Place {
             affiliate_id: u32::try_from(number("affiliate_id")?).ok()?,
-            period: row.get("period")?.as_str()?.to_owned(),
+            days: row.get("days")?.as_str()?.to_owned(),
         },
         conversions: number("conversions")?,
         payout: number("payout")?,
@@ -110,15 +122,19 @@ const ZONES: &str = "SELECT DISTINCT caps.namespace, n.time_zone FROM caps INDEX
 /// Hard caps of which is noted that they are full and are not, or the other way round. ?1 holds
 /// pairs of a namespace and its date.
 const MISJUDGED: &str = concat!(
-    "SELECT * FROM (SELECT c.namespace, c.id, c.campaign_id, c.full_in AS noted, ",
-    "CASE c.period WHEN 'day' THEN json_each.value ->> 1 WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) \
-     ELSE 'total' END AS now, ",
+    "SELECT * FROM (SELECT c.namespace, c.id, c.campaign_id, c.full_in AS noted, \
+     CASE c.period WHEN 'day' THEN json_each.value ->> 1 WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) \
+       ELSE 'total' END AS now, \
+     (SELECT SUM(",
     used!("c.what"),
-    " >= COALESCE(c.conversions_limit, c.amount_limit) AS is_full \
-     FROM json_each(?1) CROSS JOIN caps AS c INDEXED BY caps_hard LEFT JOIN cap_uses AS u \
-       ON u.namespace = c.namespace AND u.campaign_id = c.campaign_id AND u.affiliate_id = c.affiliate_id \
-       AND u.period = CASE c.period WHEN 'day' THEN json_each.value ->> 1 \
-         WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) ELSE 'total' END \
+    ") FROM cap_uses AS u WHERE u.namespace = c.namespace AND u.campaign_id = c.campaign_id \
+       AND u.affiliate_id = c.affiliate_id AND ",
+    within!(
+        "CASE c.period WHEN 'day' THEN json_each.value ->> 1 \
+         WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) ELSE '' END"
+    ),
+    ") >= COALESCE(c.conversions_limit, c.amount_limit) AS is_full \
+     FROM json_each(?1) CROSS JOIN caps AS c INDEXED BY caps_hard \
      WHERE c.namespace = json_each.value ->> 0 AND c.state = 'active' AND c.mode = 'hard') \
      WHERE (is_full IS 1) <> (noted IS now) LIMIT ?2"
 );

@@ -34,10 +34,10 @@ test("of fifty postbacks for the last place of a hard cap one is recorded and th
   const replies = await Promise.all(clicks.map(sell));
   const count = (word) => replies.filter(({ verdict, reason }) => (reason ?? verdict) === word).length;
   assert.deepEqual([count("recorded"), count("capped")], [1, CONCURRENT - 1], JSON.stringify(replies[0]));
-  const [used] = await worker.query("SELECT conversions, payout, period FROM cap_uses WHERE namespace = 'hard'");
+  const [used] = await worker.query("SELECT conversions, payout, day FROM cap_uses WHERE namespace = 'hard'");
   assert.deepEqual([used.conversions, used.payout], [3, 1500]);
   const today = new Intl.DateTimeFormat("sv-SE", { timeZone: "America/New_York" }).format(new Date());
-  assert.equal(used.period, today);
+  assert.equal(used.day, today);
   const capped = replies.find(({ reason }) => reason === "capped");
   assert.match(capped.detail, new RegExp(`cap 1 is full: 3 of 3 conversions on ${today}`));
 

@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is used in each place: of an affiliate (0: of all), in a period.
+/// What is used in each place: of an affiliate (0: of all), on a day.
 type Uses = BTreeMap<(u64, String), [i64; 3]>;
 
 struct History<'w> {
@@ -83,7 +83,7 @@ impl<'w> History<'w> {
         let rows = self.shop.rows("SELECT * FROM cap_uses");
         let uses = rows.iter().map(|row| {
             let place =
-                (row["affiliate_id"].as_u64().unwrap(), row["period"].as_str().unwrap().to_owned());
+                (row["affiliate_id"].as_u64().unwrap(), row["day"].as_str().unwrap().to_owned());
             (place, ["conversions", "payout", "revenue"].map(|name| number(row, name)))
         });
         uses.filter(|(_, used)| *used != [0; 3]).collect()
@@ -119,15 +119,17 @@ impl<'w> History<'w> {
             own(row) || row["affiliate_id"] == 0 && !rows.iter().any(|o| own(o) && same(o, row))
         };
         let is_full = |row: &&Value| {
-            let period = match row["period"].as_str().unwrap() {
-                "day" => local[..10].to_owned(),
-                "month" => local[..7].to_owned(),
-                total => total.to_owned(),
+            let begins = match row["period"].as_str().unwrap() {
+                "day" => &local[..10],
+                "month" => &local[..7],
+                _ => "",
             };
-            let used = uses.get(&(row["affiliate_id"].as_u64().unwrap(), period));
+            let affiliate = row["affiliate_id"].as_u64().unwrap();
+            let days =
+                uses.iter().filter(|((of, day), _)| *of == affiliate && day.starts_with(begins));
             let what = WHATS.iter().position(|what| row["what"] == *what).unwrap();
             let limit = row["conversions_limit"].as_i64().or(row["amount_limit"].as_i64()).unwrap();
-            used.map_or(0, |used| used[what]) >= limit
+            days.map(|(_, used)| used[what]).sum::<i64>() >= limit
         };
         let full = rows.iter().filter(|row| row["mode"] == mode).filter(bounds).filter(is_full);
         full.cloned().collect()

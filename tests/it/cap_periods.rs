@@ -83,8 +83,7 @@ fn a_period_ends_at_midnight_of_the_zone_whatever_its_clocks_do() {
         until(&shop, times[2]);
         assert_eq!(shop.reports(200, &sale(&shop, 1))["verdict"], "recorded", "{zone} {times:?}");
         shop.is_refused(CAPPED, &sale(&shop, 1));
-        let rows = shop.rows("SELECT conversions FROM cap_uses");
-        assert_eq!(rows, [json!({ "conversions": 1 }), json!({ "conversions": 1 })]);
+        assert_eq!(shop.rows("SELECT 1 FROM cap_uses WHERE conversions = 1").len(), 2);
     }
 }
 
@@ -105,8 +104,8 @@ fn a_postback_that_is_judged_again_belongs_to_the_period_of_its_arrival() {
     world.waits_ms(1_000);
     assert_eq!(shop.operator.calls(Post, &path, None, 200)["verdict"], "recorded");
     // It took the place that had become free then, and none of today's.
-    let rows = shop.rows("SELECT period, conversions FROM cap_uses");
-    assert_eq!(rows, [json!({ "period": "2026-11-21", "conversions": 1 })]);
+    let rows = shop.rows("SELECT day, conversions FROM cap_uses");
+    assert_eq!(rows, [json!({ "day": "2026-11-21", "conversions": 1 })]);
     assert_eq!(shop.reports(200, &sale(&shop, 1))["verdict"], "recorded");
 }
 
@@ -119,9 +118,8 @@ fn a_late_rejection_frees_a_place_of_its_own_day() {
     shop.reports(200, &sale(&shop, 1));
     shop.reports(200, "campaign_id=1&order_id=A&status=rejected");
     shop.is_refused(CAPPED, &sale(&shop, 1));
-    let rows = shop.rows("SELECT period, conversions FROM cap_uses ORDER BY period");
-    let row =
-        |period: &str, conversions: u32| json!({ "period": period, "conversions": conversions });
+    let rows = shop.rows("SELECT day, conversions FROM cap_uses ORDER BY day");
+    let row = |day: &str, conversions: u32| json!({ "day": day, "conversions": conversions });
     assert_eq!(rows, [row("2026-11-21", 0), row("2026-11-22", 1)]);
 }
 

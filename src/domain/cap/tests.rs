@@ -48,14 +48,19 @@ fn a_conversion_counts_once_wherever_a_cap_of_its_own_or_of_all_looks() {
         cap(4, Some(7), Conversions, Day, Mode::Hard),
         cap(5, Some(8), Conversions, Month, Mode::Hard),
     ];
-    let of = |affiliate| -> Vec<(u32, String)> {
-        let places = places(&caps, affiliate, &date("2026-11-21")).into_iter();
-        places.map(|place| (place.affiliate_id, place.period)).collect()
+    let today = date("2026-11-21");
+    let pairs = |places: Vec<Place>| -> Vec<(u32, String)> {
+        places.into_iter().map(|place| (place.affiliate_id, place.days)).collect()
     };
-    let (day, total) = ((0, "2026-11-21".to_owned()), (0, "total".to_owned()));
-    assert_eq!(of(7), [day.clone(), total.clone(), (7, "2026-11-21".to_owned())]);
-    assert_eq!(of(8), [day.clone(), total.clone(), (8, "2026-11".to_owned())]);
-    assert_eq!(of(9), [day, total]);
+    let day = |affiliate: u32| (affiliate, "2026-11-21".to_owned());
+    assert_eq!(pairs(places(&caps, 7, &today)), [day(0), day(7)]);
+    assert_eq!(pairs(places(&caps, 9, &today)), [day(0)]);
+    assert_eq!(pairs(places(&caps[3..], 9, &today)), []);
+    // Each cap looks at the days of its period.
+    let looked = |affiliate| pairs(looked_at(&caps, affiliate, &today));
+    assert_eq!(looked(7), [day(0), (0, String::new()), day(7)]);
+    assert_eq!(looked(8), [day(0), (0, String::new()), (8, "2026-11".to_owned())]);
+    assert_eq!(looked(9), [day(0), (0, String::new())]);
 }
 
 #[test]

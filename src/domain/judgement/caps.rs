@@ -2,17 +2,19 @@
 
 use super::status::map_status;
 use super::{Case, Click, Credit, Facts};
-use crate::domain::cap::{Bounded, Mode, Place, applying, places};
+use crate::domain::cap::{Bounded, Mode, Place, applying, looked_at, places};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::event::Event;
 use crate::domain::verdict::{Reason, Refusal};
 
-/// What a new conversion takes for granted of its campaign's caps.
+/// What a new conversion takes for granted of its campaign's caps, and what it does to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssumedCaps {
     /// Where it counts; empty where nothing bounds it.
     pub places: Vec<Place>,
+    /// Where to look if something is not as assumed.
+    pub looked_at: Vec<Place>,
     /// What must not be used up yet.
     pub free: Vec<Free>,
 }
@@ -95,7 +97,7 @@ fn first_full(case: &Case<'_>, credit: &Credit, facts: &Facts, mode: Mode) -> Op
 pub(super) fn asked(case: &Case<'_>, event: Option<&Event>) -> Vec<Place> {
     match (case.click, case.today) {
         (Click::Genuine { link, .. }, Some(today)) if event.is_none() => {
-            places(&case.campaign.caps, link.affiliate_id, today)
+            looked_at(&case.campaign.caps, link.affiliate_id, today)
         }
         _ => Vec::new(),
     }
@@ -118,5 +120,9 @@ pub(super) fn assumed(case: &Case<'_>, conversion: &Conversion) -> AssumedCaps {
         what: cap.what,
         limit: cap.limit,
     });
-    AssumedCaps { free: free.collect(), places: places(caps, affiliate_id, today) }
+    AssumedCaps {
+        free: free.collect(),
+        places: places(caps, affiliate_id, today),
+        looked_at: looked_at(caps, affiliate_id, today),
+    }
 }

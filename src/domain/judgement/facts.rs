@@ -92,7 +92,7 @@ impl Assumptions {
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
-            places: (case.campaign.id, caps.places.clone()),
+            places: (case.campaign.id, caps.looked_at.clone()),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
