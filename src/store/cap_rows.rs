@@ -42,13 +42,13 @@ fn pairs(places: &[Place]) -> Json {
     places.iter().map(|place| json!([place.affiliate_id, place.days])).collect()
 }
 
-/// What is used in a place of the row `u`, by the word `what`.
+/// What is used in all rows `u`, by the word `what`.
 macro_rules! used {
     ($what:literal) => {
         concat!(
             "CASE ",
             $what,
-            " WHEN 'conversions' THEN u.conversions WHEN 'payout' THEN u.payout ELSE u.revenue END"
+            " WHEN 'conversions' THEN SUM(u.conversions) WHEN 'payout' THEN SUM(u.payout) ELSE SUM(u.revenue) END"
         )
     };
 }
@@ -70,7 +70,7 @@ pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) 
     });
     let list = bind(Json::Array(free.collect()).to_string().into());
     Some(format!(
-        "NOT EXISTS (SELECT 1 FROM json_each({list}) WHERE (SELECT SUM({}) FROM cap_uses AS u \
+        "NOT EXISTS (SELECT 1 FROM json_each({list}) WHERE (SELECT {} FROM cap_uses AS u \
          WHERE u.namespace = ?1 AND u.campaign_id = ?11 AND u.affiliate_id = json_each.value ->> 0 \
          AND {}) >= json_each.value ->> 3)",
         used!("json_each.value ->> 2"),
@@ -125,9 +125,9 @@ const MISJUDGED: &str = concat!(
     "SELECT * FROM (SELECT c.namespace, c.id, c.campaign_id, c.full_in AS noted, \
      CASE c.period WHEN 'day' THEN json_each.value ->> 1 WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) \
        ELSE 'total' END AS now, \
-     (SELECT SUM(",
+     (SELECT ",
     used!("c.what"),
-    ") FROM cap_uses AS u WHERE u.namespace = c.namespace AND u.campaign_id = c.campaign_id \
+    " FROM cap_uses AS u WHERE u.namespace = c.namespace AND u.campaign_id = c.campaign_id \
        AND u.affiliate_id = c.affiliate_id AND ",
     within!(
         "CASE c.period WHEN 'day' THEN json_each.value ->> 1 \
