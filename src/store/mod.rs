@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 mod allowance;
 mod answer_copies;
+mod attribution_rows;
 pub(crate) mod cap_rows;
 mod catalog;
 mod changes;
@@ -16,6 +17,7 @@ mod click_rows;
 mod configuration;
 mod configuration_copies;
 mod conversion_row;
+mod customer_rows;
 pub mod executor;
 mod explain;
 mod facts_rows;

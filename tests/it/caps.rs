@@ -236,6 +236,25 @@ fn a_dry_run_tells_of_the_cap_and_takes_no_place() {
 }
 
 #[test]
+fn a_sale_without_a_click_is_bounded_by_the_caps_of_whom_it_credits() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "attribution_order": ["coupon", "click_id"] }));
+    let coupon = json!({ "campaign_id": 1, "affiliate_id": 2, "code": "BEA" });
+    shop.operator.creates("coupons", coupon);
+    cap(&shop, json!({ "conversions_limit": 1, "affiliate_id": 2 }));
+    let sale_by = |order: &str| format!("campaign_id=1&coupon=BEA&order_id={order}");
+    assert_eq!(shop.reports(200, &format!("{}&dry_run=1", sale_by("A")))["verdict"], "recorded");
+    shop.reports(200, &sale_by("A"));
+    shop.is_refused(CAPPED, &format!("{}&dry_run=1", sale_by("B")));
+    shop.is_refused(CAPPED, &sale_by("B"));
+    // A click of Ann's, whom nothing bounds, does not help against the coupon.
+    let both = format!("{}&{}", sale_by("C"), sale(&shop, 1));
+    shop.is_refused(CAPPED, &format!("{both}&dry_run=1"));
+    shop.is_refused(CAPPED, &both);
+    assert_eq!(shop.reports(200, &sale(&shop, 1))["verdict"], "recorded");
+}
+
+#[test]
 fn whoever_proves_nothing_is_not_told_how_much_others_sold() {
     let world = World::new();
     let shop = Shop::with(&world, json!({ "authentication": "none" }));

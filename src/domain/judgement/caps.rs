@@ -86,7 +86,7 @@ fn is_rejected_at_once(case: &Case<'_>) -> bool {
 /// The first full cap of a mode, in words.
 fn first_full(case: &Case<'_>, credit: &Credit, facts: &Facts, mode: Mode) -> Option<String> {
     let (uses, today) = (facts.uses.as_deref()?, case.today?);
-    applying(&case.campaign.caps, credit.affiliate_id)
+    applying(&case.campaign.caps, credit.credited.affiliate_id)
         .filter(|cap| cap.mode == mode)
         .map(|cap| (cap, cap.used(uses, today)))
         .find(|(cap, used)| *used >= cap.limit)
