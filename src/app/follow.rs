@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::pages::{ClickRecord, Duty, Pages, Place};
 use crate::app::settings::{Moment, Settings};
+use crate::domain::cap::is_closed;
 use crate::domain::click_id::{ClickId, Country, Flags};
 use crate::domain::click_parameters::ClickParameters;
 use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, NamespaceSettings};
@@ -93,7 +94,12 @@ pub fn follow(
         visit: visit::read(memory.agents.read(arrival.user_agent), &arrival.hints),
     };
     match (link, campaign) {
-        (Some(link), Some(campaign)) if is_open(&space, &campaign, &link) => {
+        (Some(link), Some(campaign))
+            if is_open(&space, &campaign, &link)
+                && !is_closed(&campaign.caps, link.affiliate_id, || {
+                    settings.date_in(&space.time_zone, moment.now)
+                }) =>
+        {
             Ok(click.to_campaign(pages, &campaign, &link))
         }
         (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),

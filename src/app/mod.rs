@@ -11,6 +11,7 @@ pub mod collect;
 pub mod errands;
 pub mod explain;
 pub mod follow;
+pub mod full_caps;
 pub mod history;
 pub mod judge;
 pub mod judge_again;

@@ -1,6 +1,7 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::attribution::Way;
+use super::cap::Cap;
 use super::click_id::ClickKeys;
 use super::event::{Becomes, Event};
 use super::exchange::Rate;
@@ -97,6 +98,8 @@ pub struct NamespaceSettings {
     pub blocked_affiliates: Vec<u32>,
     /// What amounts in other currencies are converted with.
     pub rates: Vec<Rate>,
+    /// IANA's name of the time zone of its days and months.
+    pub time_zone: String,
 }
 
 /// A destination of a campaign.
@@ -173,6 +176,8 @@ pub struct Campaign {
     pub site_events: Vec<(String, Becomes)>,
     /// What it counts after the initial conversion, archived ones too.
     pub events: Vec<Event>,
+    /// What bounds its conversions.
+    pub caps: Vec<Cap>,
 }
 
 impl Campaign {

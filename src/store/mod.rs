@@ -10,6 +10,7 @@ use std::rc::Rc;
 mod allowance;
 mod answer_copies;
 mod attribution_rows;
+pub(crate) mod cap_rows;
 mod catalog;
 mod changes;
 mod click_rows;

@@ -4,8 +4,9 @@
 //! A row reads leniently what an operator once saved under another version: an unreadable entry
 //! of a list is left out, because refusing the row would stop a campaign.
 
+use super::attribution_rows::CouponRow;
 use super::row::{Read, rows};
-use super::{Row, Statement, attribution_rows, json, payout_rows, unhex};
+use super::{Row, Statement, attribution_rows, cap_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
@@ -37,7 +38,7 @@ macro_rules! tokens_of {
 }
 
 const NAMESPACE: &str = concat!(
-    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, time_zone, \
      (SELECT json_group_array(json_array(from_currency, to_currency, rate, valid_from)) \
       FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
@@ -65,7 +66,10 @@ const CAMPAIGN: &str = concat!(
       'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
       (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
        AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
-      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, \
+     (SELECT json_group_array(json_array(k.id, k.affiliate_id, k.what, k.period, \
+        COALESCE(k.conversions_limit, k.amount_limit), k.mode, k.full_in)) \
+      FROM caps k INDEXED BY caps_of_campaign WHERE k.namespace = ?1 AND k.campaign_id = ?2 AND k.state = 'active') AS caps, ",
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
@@ -122,9 +126,7 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Advertiser(read(row, hashes)?)
         }
         Wanted::Coupon(_, _, code) => {
-            Value::Coded(read(row, |row: attribution_rows::CouponRow| {
-                row.value(code).map(Coded::Coupon)
-            })?)
+            Value::Coded(read(row, |row: CouponRow| row.value(code).map(Coded::Coupon))?)
         }
         Wanted::CustomId(..) => {
             Value::Coded(read(row, |row: IdRow| Some(Coded::Affiliate(row.id)))?)
@@ -148,6 +150,8 @@ rows! {
         collect_origins: String,
         blocked_affiliates: String,
         rates: Option<String>,
+        // Copies that an earlier version wrote have none.
+        time_zone: Option<String>,
         token_hashes: String,
     }
 }
@@ -164,6 +168,7 @@ impl NamespaceRow {
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
             rates: payout_rows::rates(self.rates.as_deref())?,
+            time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
         })
     }
 }
@@ -291,6 +296,7 @@ rows! {
         // Copies that an earlier version wrote have none of these.
         payouts: Option<String>,
         events: Option<String>,
+        caps: Option<String>,
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
@@ -348,6 +354,7 @@ impl CampaignRow {
                 .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
                 .collect(),
             events: events?,
+            caps: cap_rows::caps(self.caps.as_deref())?,
             status_words: status_words(self.status_words.as_deref()),
             attribution_order: attribution::order_of(
                 json::texts(self.attribution_order.as_deref().unwrap_or("[]"))
