@@ -42,9 +42,9 @@ fn every_mistake_of_the_model_is_found() {
 
 #[test]
 fn what_is_found_is_made_small() {
-    let (steps, told) = found(Flaw::RepeatsCount, 2_000).unwrap();
-    // A click, a postback, and the same once more.
-    assert!(steps.len() <= 4, "{told}: {steps:#?}");
+    let (steps, told) = found(Flaw::RepeatsCount, 200).unwrap();
+    // A postback, and the same once more; little else.
+    assert!(steps.len() <= 6, "{told}: {steps:#?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::step::STATUSES;
-use super::{History, cents};
+use super::{History, cents, decimal};
 
 type Sums = BTreeMap<(u64, String), (u64, i64, i64)>;
 
@@ -49,7 +49,10 @@ impl History<'_> {
             let [revenue, payout] = sale.money();
             let (status, [first_revenue, first_payout]) = sale.first;
             let lines = self.lines(row);
-            let expected: [(&str, Value); 13] = [
+            let rate = sale.rate.map(|rate| {
+                decimal(rate, 4).trim_end_matches('0').trim_end_matches('.').to_owned()
+            });
+            let expected: [(&str, Value); 14] = [
                 ("click_id", self.click_ids[sale.click].as_str().into()),
                 ("affiliate_id", sale.affiliate.into()),
                 ("event_id", sale.event.into()),
@@ -61,6 +64,7 @@ impl History<'_> {
                 ("first_status", STATUSES[status].into()),
                 ("first_revenue", first_revenue.into()),
                 ("first_payout", first_payout.into()),
+                ("exchange_rate", rate.into()),
                 ("revision", (sale.changes + 1).into()),
                 ("country", if sale.is_austrian { "AT" } else { "DE" }.into()),
             ];
