@@ -148,7 +148,10 @@ pub async fn behind(env: JsValue, duty: String) {
         }
         "w" => errands::write_pages(&stores, &isolate.pages, &settings, now()).await,
         "d" => errands::refresh(&stores, &isolate.memory, now()).await,
-        "k" => errands::keep_answers(&stores, &isolate.answers, now).await,
+        "k" => {
+            let pause = async || bindings::pause(errands::ANSWERS_PAUSE_MS).await;
+            errands::keep_answers(&stores, &isolate.answers, now, pause).await;
+        }
         _ => {
             bindings::pause(errands::REFUSALS_WAIT_MS).await;
             errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;

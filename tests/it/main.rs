@@ -36,6 +36,7 @@ mod ledger_model;
 mod migrating;
 mod migrations;
 mod openapi;
+mod order_names;
 mod payout_examples;
 mod payout_model;
 mod payouts;

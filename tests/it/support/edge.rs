@@ -87,7 +87,12 @@ impl<'w> Edge<'w> {
         if let Some(errand) = put {
             let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
             if errands::duty(refusals, answers, errand, self.world.now()) == Some('k') {
-                block_on(errands::keep_answers(&self.stores, answers, || self.world.now()));
+                block_on(errands::keep_answers(
+                    &self.stores,
+                    answers,
+                    || self.world.now(),
+                    async || (),
+                ));
             }
         }
         answer.response

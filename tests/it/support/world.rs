@@ -120,7 +120,7 @@ impl World {
         if let Some(errand) = answer.errand {
             let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
             if errands::duty(refusals, answers, errand, self.now()) == Some('k') {
-                block_on(errands::keep_answers(&self.stores, answers, || self.now()));
+                block_on(errands::keep_answers(&self.stores, answers, || self.now(), async || ()));
             }
         }
         answer.response
