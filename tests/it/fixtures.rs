@@ -16,6 +16,8 @@ use crate::support::{Shop, World};
 #[serde(deny_unknown_fields)]
 pub struct Fixture {
     about: String,
+    /// The template of the landing page, where it matters.
+    pub landing_page: Option<String>,
     #[serde(default)]
     campaign: serde_json::Map<String, Value>,
     #[serde(default)]
@@ -24,8 +26,6 @@ pub struct Fixture {
     payouts: Vec<serde_json::Map<String, Value>>,
     #[serde(default)]
     rates: Vec<Value>,
-    /// The template of the landing page, where it matters.
-    pub landing_page: Option<String>,
     clicks: Option<usize>,
     /// What is asked, in order.
     pub requests: Vec<Ask>,
