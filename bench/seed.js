@@ -24,7 +24,7 @@ export const POSTBACK = `campaign_id=1&amount=10.00&secure=${POSTBACK_TOKEN}`;
 /** The same with everything that decides money: an event, a personal payout, another currency. */
 const EVENT_TOKEN = "btp_benchmark-token-of-the-second-campaign";
 export const EVENT_CLICK = "/click?campaign_id=2&ref_id=2&source=newsletter&sub1=spring";
-export const EVENT_INITIAL = `campaign_id=2&secure=${EVENT_TOKEN}`;
+export const EVENT_INITIAL = `campaign_id=2&amount=10.00&secure=${EVENT_TOKEN}`;
 export const EVENT_POSTBACK = `campaign_id=2&event_id=1&amount=10.00&currency=EUR&secure=${EVENT_TOKEN}`;
 /** 10.00 EUR are 10.84 USD, of which the event earns 20 % and the personal rule pays 12.5 %. */
 export const EVENT_MONEY = { revenue: "2.17", payout: "1.36" };
