@@ -9,12 +9,14 @@ use std::rc::Rc;
 
 mod allowance;
 mod answer_copies;
+mod attribution_rows;
 mod catalog;
 mod changes;
 mod click_rows;
 mod configuration;
 mod configuration_copies;
 mod conversion_row;
+mod customer_rows;
 pub mod executor;
 mod explain;
 mod facts_rows;

@@ -1,6 +1,8 @@
 //! What a conversion costs in written rows: D1 counts one per row of a table, and one more for each
 //! index that takes it (D1, "Pricing"). Counted here, estimated nowhere.
 
+use serde_json::json;
+
 use crate::support::{Shop, World};
 
 /// The b-trees that the rows of a table stand in, besides the table's own: a row of the table is one
@@ -40,6 +42,26 @@ fn a_conversion_writes_at_most_eight_rows() {
     assert_eq!(written(), plain + 2, "a repeat is found by its conversion");
     shop.is_refused((409, "conflict"), &format!("click_id={id}&order_id=A&amount=9"));
     assert_eq!(written(), plain + 2 + 4, "a refusal by its time, its click and its order");
+}
+
+#[test]
+fn a_conversion_that_names_its_customer_writes_at_most_eight_rows() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    shop.operator.creates("payouts", json!({ "campaign_id": 1, "is_lifetime": true }));
+    shop.operator.creates("coupons", json!({ "campaign_id": 1, "affiliate_id": 2, "code": "TWO" }));
+    world.waits_ms(30_001);
+    let written = || -> u64 {
+        let of = |table| shop.count(table) + indexes_entered(&shop, table);
+        of("conversions") + of("inbox") + of("customers") + of("conversion_customers")
+    };
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A&customer_id=K&new_customer=true"));
+    assert_eq!(written(), 8, "a new customer is a profile, its number, and whose conversion it is");
+    shop.reports(200, "campaign_id=1&order_id=B&customer_id=K");
+    assert_eq!(written(), 8 + 5, "a known one: no click, and whose conversion it is");
+    shop.reports(200, "campaign_id=1&order_id=C&coupon=TWO");
+    assert_eq!(written(), 8 + 5 + 4, "a coupon: no click");
 }
 
 #[test]
