@@ -1,7 +1,7 @@
 //! Postbacks as data: every file of `tests/fixtures/postbacks/` is run; its README says how to
 //! write one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backtrail::http::request::{Headers, Method};
 use backtrail::http::response::Response;
@@ -219,10 +219,10 @@ fn run(fixture: &Fixture) -> Result<(), String> {
     Ok(())
 }
 
-/// The files of a folder of fixtures, and what stands in them; none where there is no folder.
-pub fn files(folder: &str) -> Vec<(String, Result<Fixture, String>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
+/// Every file, and what stands in it.
+pub fn files() -> Vec<(String, Result<Fixture, String>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/postbacks");
+    let entries = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
@@ -236,7 +236,7 @@ pub fn files(folder: &str) -> Vec<(String, Result<Fixture, String>)> {
 
 #[test]
 fn every_fixture_is_answered_as_it_says() {
-    let files = files("postbacks");
+    let files = files();
     assert!(files.len() >= 5);
     let mut wrong = Vec::new();
     for (name, fixture) in files {

@@ -83,18 +83,12 @@ fn complaints(list: &str, fixtures: &[(String, Fixture)]) -> Vec<String> {
     wrong
 }
 
-fn fixtures(folder: &str) -> Vec<(String, Fixture)> {
+fn all() -> Vec<(String, Fixture)> {
     let read = |(name, read): (String, Result<Fixture, String>)| match read {
         Ok(fixture) => (name, fixture),
         Err(error) => panic!("{name}: {error}"),
     };
-    files(folder).into_iter().map(read).collect()
-}
-
-fn all() -> Vec<(String, Fixture)> {
-    let mut all = fixtures("postbacks");
-    all.extend(fixtures("attribution_pending"));
-    all
+    files().into_iter().map(read).collect()
 }
 
 #[test]
@@ -121,7 +115,7 @@ fn an_entry_without_a_case_is_noticed_and_so_is_a_claim_that_is_none() {
         all().into_iter().filter(|(name, _)| name != "tracknow_money.json").collect();
     let told = complaints(LIST, &but_money);
     assert!(told.contains(&"no fixture shows \"tracknow postback goal\"".to_owned()), "{told:?}");
-    let mut false_claim = fixtures("postbacks");
+    let mut false_claim = all();
     false_claim[0].1.requests[0].shows.push("integr8 postback purchase_value".to_owned());
     let told = complaints(LIST, &false_claim);
     assert!(told.iter().any(|what| what.contains("does not show")), "{told:?}");
