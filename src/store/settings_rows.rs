@@ -6,7 +6,7 @@
 
 use super::row::{Read, rows};
 use super::{Row, Statement, attribution_rows, json, payout_rows, unhex};
-use crate::app::memory::{Value, Wanted};
+use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
 use crate::domain::configuration::{
@@ -122,9 +122,13 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Advertiser(read(row, hashes)?)
         }
         Wanted::Coupon(_, _, code) => {
-            Value::Coupon(read(row, |row: attribution_rows::CouponRow| row.value(code))?)
+            Value::Coded(read(row, |row: attribution_rows::CouponRow| {
+                row.value(code).map(Coded::Coupon)
+            })?)
         }
-        Wanted::CustomId(..) => Value::CustomId(read(row, |row: IdRow| Some(row.id))?),
+        Wanted::CustomId(..) => {
+            Value::Coded(read(row, |row: IdRow| Some(Coded::Affiliate(row.id)))?)
+        }
     })
 }
 
