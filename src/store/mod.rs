@@ -18,6 +18,7 @@ mod configuration;
 mod configuration_copies;
 mod conversion_row;
 mod customer_rows;
+mod event_rows;
 pub mod executor;
 mod explain;
 mod facts_rows;

@@ -5,6 +5,7 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::attribution_rows::CouponRow;
+use super::event_rows::{EventRow, rule};
 use super::row::{Read, rows};
 use super::{Row, Statement, attribution_rows, cap_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
@@ -14,8 +15,8 @@ use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
-use crate::domain::event::{Becomes, Event, Origin, Repeat};
-use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
+use crate::domain::event::{Becomes, Event};
+use crate::domain::money::Currency;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
 use crate::domain::signature::{Derivation, SigningKey};
@@ -221,46 +222,6 @@ rows! {
 }
 
 rows! {
-    struct EventRow {
-        id: u32,
-        name: String,
-        revenue_type: String,
-        revenue_fixed: i64,
-        revenue_percent: u32,
-        payout_type: String,
-        payout_fixed: i64,
-        payout_percent: u32,
-        repeat: String,
-        window_days: Option<u32>,
-        parameters: String,
-        state: String,
-        // Copies that an earlier version wrote have none.
-        token_hashes: Option<String>,
-    }
-}
-
-impl EventRow {
-    fn value(self) -> Option<Event> {
-        let parameters = json::pairs(&self.parameters).into_iter();
-        Some(Event {
-            id: self.id,
-            name: self.name,
-            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
-            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
-            repeat: Repeat::from_word(&self.repeat)?,
-            window_days: self.window_days,
-            parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
-            is_active: self.state == "active",
-            token_hashes: hashes(self.token_hashes.as_deref().unwrap_or("[]")),
-        })
-    }
-}
-
-fn rule(kind: &str, fixed_minor: i64, percent: u32) -> Option<Rule> {
-    Some(Rule { kind: MoneyType::from_word(kind)?, fixed_minor, percent: BasisPoints(percent) })
-}
-
-rows! {
     struct CampaignRow {
         id: u32,
         advertiser_id: u32,
@@ -395,6 +356,6 @@ fn signing_keys(
     texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
-fn hashes(text: &str) -> Vec<SecretHash> {
+pub(super) fn hashes(text: &str) -> Vec<SecretHash> {
     json::texts(text).iter().filter_map(|hash| unhex(hash)).collect()
 }
