@@ -12,6 +12,17 @@ use crate::domain::judgement::AssumedCaps;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
+/// The column `caps` of a campaign's row: ?1 is the namespace, ?2 the campaign.
+macro_rules! caps_of_campaign {
+    () => {
+        "(SELECT json_group_array(json_array(k.id, k.affiliate_id, k.what, k.period, \
+            COALESCE(k.conversions_limit, k.amount_limit), k.mode, k.full_in)) \
+          FROM caps k INDEXED BY caps_of_campaign \
+          WHERE k.namespace = ?1 AND k.campaign_id = ?2 AND k.state = 'active') AS caps, "
+    };
+}
+pub(super) use caps_of_campaign;
+
 /// The caps of a campaign's row. None is left out if it cannot be read, or it would bound nothing;
 /// a copy that an earlier version wrote has none.
 pub(crate) fn caps(text: Option<&str>) -> Option<Vec<Cap>> {

@@ -67,10 +67,8 @@ const CAMPAIGN: &str = concat!(
       'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
       (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
        AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
-      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, \
-     (SELECT json_group_array(json_array(k.id, k.affiliate_id, k.what, k.period, \
-        COALESCE(k.conversions_limit, k.amount_limit), k.mode, k.full_in)) \
-      FROM caps k INDEXED BY caps_of_campaign WHERE k.namespace = ?1 AND k.campaign_id = ?2 AND k.state = 'active') AS caps, ",
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events,",
+    cap_rows::caps_of_campaign!(),
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",

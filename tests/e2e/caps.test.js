@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "./support/eventually.js";
 import { createNamespace } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
@@ -64,4 +65,30 @@ test("a time zone is one that the runtime knows", async () => {
     await shop.patch("namespaces/zones", { time_zone });
   }
   await shop.patch("namespaces/zones", { time_zone: "Europe/Atlantis" }, 422);
+});
+
+test("with caps of every kind, its affiliate's own among them, a conversion is one round trip and seven written rows", async (t) => {
+  const shop = await createNamespace(worker, "rows");
+  const scene = await shop.campaign({ authentication: "token" });
+  const token = await shop.token("campaign", scene.campaign.id);
+  for (const affiliate_id of [null, scene.affiliate.id]) {
+    for (const period of ["day", "month", "total"]) {
+      const cap = { campaign_id: scene.campaign.id, affiliate_id, period, mode: "hard" };
+      await shop.create("caps", { ...cap, what: "conversions", conversions_limit: 1000 });
+      await shop.create("caps", { ...cap, what: "payout", amount_limit: "9000.00" });
+    }
+  }
+  const clicks = [];
+  for (let i = 0; i < 21; i++) clicks.push(await shop.clickId(scene));
+  await shop.postback({ click_id: clicks.pop(), order_id: "first", token });
+  const stored = async () => (await worker.query("SELECT count(*) AS n FROM clicks WHERE namespace = 'rows'"))[0].n;
+  await eventually("the clicks are written", async () => (await stored()) === 21);
+  await worker.counts({ reset: true });
+  for (const [i, click_id] of clicks.entries()) {
+    assert.equal((await shop.postback({ click_id, order_id: `order-${i}`, token })).verdict, "recorded");
+  }
+  const counts = await worker.counts();
+  t.diagnostic(JSON.stringify(counts));
+  assert.ok(counts.batches <= 22, `${counts.batches} round trips`);
+  assert.ok(counts.rowsWritten <= 20 * 7, `${counts.rowsWritten} rows written`);
 });
