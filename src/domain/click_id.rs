@@ -219,6 +219,11 @@ impl Keyring {
         self.secrets.first().map(|secret| secret.number)
     }
 
+    /// The numbers of all secrets, the newest first.
+    pub fn numbers(&self) -> impl Iterator<Item = u8> {
+        self.secrets.iter().map(|secret| secret.number)
+    }
+
     /// 32 bytes for another purpose, which `info` names (HKDF-SHA-256). `None` if no secret has
     /// this number any more.
     pub fn derive(&self, number: u8, info: &[&[u8]]) -> Option<[u8; 32]> {
@@ -306,9 +311,20 @@ pub fn looks_lower_cased(text: &str) -> bool {
 /// The time that an id claims, unverified: for telling which of two cookies is older, and for
 /// finding the row of a click, whose key begins with it.
 pub fn claimed_time(text: &str) -> Option<Timestamp> {
+    claimed(text).map(|id| id.time)
+}
+
+/// What an id claims, unverified: for finding what is stored of it.
+pub fn claimed(text: &str) -> Option<ClickId> {
     let bytes = decode(text)?;
     let (signed, _) = bytes.split_first_chunk::<SIGNED>()?;
-    ClickId::from_signed_bytes(signed).map(|id| id.time)
+    ClickId::from_signed_bytes(signed)
+}
+
+/// The last 16 characters of an id, which are its MAC and nothing else: without a key they say
+/// nothing of the click, and whoever has the id can find them. Empty for what is no id.
+pub fn mac_of(text: &str) -> &str {
+    if has_shape(text) { text.get(TEXT_LENGTH - 16..).unwrap_or_default() } else { "" }
 }
 
 #[cfg(test)]

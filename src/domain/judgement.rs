@@ -16,6 +16,7 @@ use super::cap::LocalDate;
 use super::click_id::{ClickId, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source};
+use super::erasure::erased_click;
 use super::event::Event;
 use super::exchange::Rate;
 use super::payout::Traits;
@@ -108,7 +109,12 @@ pub enum Judgement {
 /// Judges a case: the steps of design and contract after authentication, in their order. The
 /// first step that does not go on is the reason.
 pub fn judge(case: &Case<'_>, facts: &Facts) -> Judgement {
-    match decide(case, facts) {
+    let decided = if facts.is_click_erased || facts.is_customer_erased {
+        decide(&Case { postback: &case.postback.without_person(), ..*case }, facts)
+    } else {
+        decide(case, facts)
+    };
+    match decided {
         Ok(judgement) => judgement,
         Err(refusal) => Judgement::Refuse(refusal),
     }
@@ -123,6 +129,9 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     }
     if let Some(known) = known(case, event, facts) {
         return repeat(case, known, facts);
+    }
+    if facts.is_click_erased {
+        return Err(erased_click());
     }
     is_unknown_refund(case)?;
     let lacks_key = event.is_none() && lacks_key(case);

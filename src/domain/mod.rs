@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod conversion;
 pub mod cookie;
 pub mod encoding;
+pub mod erasure;
 pub mod event;
 pub mod exchange;
 pub mod judgement;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Statement, Value, cap_rows, changes, customer_rows, json};
+use super::{Statement, Value, cap_rows, changes, customer_rows, erasure, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
@@ -212,11 +212,13 @@ impl ConversionRow {
 /// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
 /// twice; the guards hold what else the decision assumed: that the click, whatever made earlier
 /// keys, has none of this kind, that an event's initial conversion stands, that nothing near is the
-/// same request, and that no cap is full.
+/// same request, that no cap is full, and that nobody was erased; `erased` are the names by which the
+/// customer would be remembered.
 pub(crate) fn insert(
     namespace: &Namespace,
     conversion: &Conversion,
     assumed: &Assumptions,
+    erased: &[String],
 ) -> Statement {
     // ?1 is the namespace, ?2… the columns: click_id is ?8, ref_id ?10, campaign_id ?11,
     // affiliate_id ?12 and event_id ?13. What the guards need besides follows.
@@ -256,6 +258,7 @@ pub(crate) fn insert(
     if let Some(customership) = &conversion.customer {
         guards.extend(customer_rows::belongs_as_seen(customership, &mut bind));
     }
+    guards.extend(erasure::is_nobody_erased(conversion.click_id.as_deref(), erased, &mut bind));
     let (mut column, mut mark) = ("", String::new());
     if !assumed.caps.places.is_empty() {
         (column, mark) = (", caps", format!(", {}", bind(cap_rows::marks(&assumed.caps).into())));

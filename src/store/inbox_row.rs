@@ -1,9 +1,11 @@
 //! The row of a request in the inbox.
 
+use super::erasure::is_erased;
 use super::row::rows;
 use super::{Statement, Value, json};
 use crate::app::ports::InboxEntry;
 use crate::domain::conversion::{Conversion, Source};
+use crate::domain::erasure::stays;
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
 use crate::domain::time::Timestamp;
@@ -89,11 +91,30 @@ fn values(namespace: &Namespace, entry: &InboxEntry) -> Vec<Value> {
 }
 
 /// Writes a row by itself.
-pub(crate) fn insert(namespace: &Namespace, entry: &InboxEntry) -> Statement {
-    let sql = format!(
-        "INSERT INTO inbox ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) {ON_CONFLICT}"
-    );
-    Statement::new(sql, values(namespace, entry))
+pub(crate) fn insert(namespace: &Namespace, entry: &InboxEntry, erased: &[String]) -> Statement {
+    let mut parameters = values(namespace, entry);
+    let columns = columns(entry, erased, &mut parameters);
+    let sql = format!("INSERT INTO inbox ({COLUMNS}) SELECT {columns} WHERE true {ON_CONFLICT}");
+    Statement::new(sql, parameters)
+}
+
+/// What is selected of the bound [`values`]. If one of these persons was erased, only what says
+/// nothing of the person is written; whom nobody could have erased costs nothing.
+fn columns(entry: &InboxEntry, erased: &[String], parameters: &mut Vec<Value>) -> String {
+    if erased.is_empty() {
+        return "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12".to_owned();
+    }
+    let impersonal = entry.parameters.iter().filter(|(name, value)| stays(name, value));
+    let impersonal = impersonal.map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut bind = |value: Value| {
+        parameters.push(value);
+        format!("?{}", parameters.len())
+    };
+    let (text, is_erased) = (bind(json::object(impersonal).into()), is_erased(erased, &mut bind));
+    format!(
+        "?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN {is_erased} THEN {text} ELSE ?7 END, ?8, ?9, \
+         CASE WHEN {is_erased} THEN NULL ELSE ?10 END, ?11, ?12"
+    )
 }
 
 /// Writes a row only if the same batch (or an earlier try of it) wrote the conversion, and returns
@@ -102,8 +123,10 @@ pub(crate) fn insert_beside(
     namespace: &Namespace,
     entry: &InboxEntry,
     conversion: &Conversion,
+    erased: &[String],
 ) -> Statement {
-    guarded(namespace, entry, conversion, "request_id = ?14", conversion.request_id.as_str().into())
+    let made = ("request_id", conversion.request_id.as_str().into());
+    guarded(namespace, entry, conversion, made, erased)
 }
 
 /// Writes a row only if the same batch (or an earlier try of it) changed the conversion, and
@@ -112,25 +135,27 @@ pub(crate) fn insert_beside_change(
     namespace: &Namespace,
     entry: &InboxEntry,
     conversion: &Conversion,
+    erased: &[String],
 ) -> Statement {
-    guarded(namespace, entry, conversion, "changed_by = ?14", conversion.changed_by.clone().into())
+    let changed = ("changed_by", conversion.changed_by.clone().into());
+    guarded(namespace, entry, conversion, changed, erased)
 }
 
 fn guarded(
     namespace: &Namespace,
     entry: &InboxEntry,
     conversion: &Conversion,
-    guard: &str,
-    guard_value: Value,
+    (guard, value): (&str, Value),
+    erased: &[String],
 ) -> Statement {
+    let mut parameters = values(namespace, entry);
+    parameters.extend([conversion.conversion_id.as_str().into(), value]);
+    let columns = columns(entry, erased, &mut parameters);
     let sql = format!(
-        "INSERT INTO inbox ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
-         WHERE EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?13 AND {guard}) \
+        "INSERT INTO inbox ({COLUMNS}) SELECT {columns} \
+         WHERE EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?13 AND {guard} = ?14) \
          {ON_CONFLICT} RETURNING 1 AS written"
     );
-    let mut parameters = values(namespace, entry);
-    parameters.push(conversion.conversion_id.as_str().into());
-    parameters.push(guard_value);
     Statement::new(sql, parameters)
 }
 

@@ -8,7 +8,7 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, facts_rows, json,
+    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, erasure, facts_rows, json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
@@ -31,9 +31,16 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
-        let mut statements = vec![conversion_row::insert(namespace, conversion, assumed)];
+        let named = conversion.customer.as_ref().map(|customer| customer.customer_id.as_str());
+        let erased = self.names_of_customer(namespace, named);
+        let mut statements = vec![conversion_row::insert(namespace, conversion, assumed, &erased)];
         statements.extend(customer_rows::insert_beside(namespace, conversion));
-        statements.push(inbox_row::insert_beside(namespace, entry, conversion));
+        statements.push(inbox_row::insert_beside(
+            namespace,
+            entry,
+            conversion,
+            &self.names_if_erased(namespace, entry),
+        ));
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
         self.settle(namespace, statements, &assumed.question, is_ours).await
     }
@@ -49,7 +56,12 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             Signature { request_id: &entry.request_id, key_id: None, at: entry.judged_at };
         let mut statements = Vec::from(changes::make(namespace, changes, &signature, true));
         if let Some(first) = changes.first() {
-            statements.push(inbox_row::insert_beside_change(namespace, entry, &first.after));
+            statements.push(inbox_row::insert_beside_change(
+                namespace,
+                entry,
+                &first.after,
+                &self.names_if_erased(namespace, entry),
+            ));
         }
         statements.push(changes::written(namespace, changes, &entry.request_id));
         let results = self.run(statements).await?;
@@ -79,20 +91,26 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         let customer = customer_rows::select(namespace, question);
         let has_customer = customer.is_some();
         statements.extend(customer);
-        statements.extend(cap_rows::select(namespace, &question.places));
+        let uses = cap_rows::select(namespace, &question.places);
+        let has_uses = uses.is_some();
+        statements.extend(uses);
+        let customer = question.customer.as_ref().map(|(_, customer_id)| customer_id.as_str());
+        let customer = self.names_of_customer(namespace, customer);
+        let click = question.credited_click.as_deref();
+        statements.extend(erasure::select(namespace, click, &customer));
         let results = self.run(statements).await?;
         let facts = facts_rows::read(question, results.first())?;
         let mut others = results.iter().skip(1);
         let customer = if has_customer { others.next() } else { None };
-        Ok(Facts {
-            customer: customer_rows::read(customer)?,
-            uses: cap_rows::uses(others.next())?,
-            ..facts
-        })
+        let customer = customer_rows::read(customer)?;
+        let uses = cap_rows::uses(if has_uses { others.next() } else { None })?;
+        let (is_click_erased, is_customer_erased) = erasure::read(others.next(), click);
+        Ok(Facts { customer, uses, is_click_erased, is_customer_erased, ..facts })
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {
-        self.run(vec![inbox_row::insert(namespace, entry)]).await.map(|_| ())
+        let erased = self.names_if_erased(namespace, entry);
+        self.run(vec![inbox_row::insert(namespace, entry, &erased)]).await.map(|_| ())
     }
 
     async fn inbox_entry(

@@ -18,6 +18,8 @@ mod configuration;
 mod configuration_copies;
 mod conversion_row;
 mod customer_rows;
+mod erasure;
+mod erasure_copies;
 mod event_rows;
 pub mod executor;
 mod explain;

@@ -29,7 +29,8 @@ pub(super) async fn decide(
 /// Reads the facts and decides on them.
 ///
 /// Which caps matter may show only when it is known who is credited. A commit then checks what was
-/// assumed of them; a dry run has none, and asks for them.
+/// assumed of them; a dry run has none, and asks for them. So it is with the click of an event that
+/// names none, which may have been erased.
 pub(super) async fn on_facts(
     ports: &impl Ports,
     namespace: &Namespace,
@@ -40,7 +41,9 @@ pub(super) async fn on_facts(
     let judgement = decide(ports, namespace, case, facts).await?;
     let Judgement::Create(new) = &judgement else { return Ok(judgement) };
     let assumed = Assumptions::of(case, new).question;
-    if !case.postback.is_dry_run || assumed.places == question.places {
+    let is_all_asked =
+        assumed.places == question.places && assumed.credited_click == question.credited_click;
+    if !case.postback.is_dry_run || is_all_asked {
         return Ok(judgement);
     }
     let facts = ports.facts(namespace, &assumed).await?;

@@ -32,6 +32,10 @@ pub struct Facts {
     pub heard: Option<Vec<Vec<(String, String)>>>,
     /// What is used of the campaign's caps; `None` until it was read.
     pub uses: Option<Vec<Use>>,
+    /// Whether the click was erased.
+    pub is_click_erased: bool,
+    /// Whether the customer was erased.
+    pub is_customer_erased: bool,
 }
 
 /// What to ask the store about a case, to get its [`Facts`].
@@ -57,6 +61,8 @@ pub struct Question {
     pub is_one_per_customer: bool,
     /// Where the uses of caps are asked for, and of which campaign.
     pub places: (u32, Vec<Place>),
+    /// The click that would be credited, as far as it is known; it may have been erased.
+    pub credited_click: Option<String>,
 }
 
 impl Question {
@@ -82,6 +88,7 @@ impl Question {
             customer: customer_of(case).map(|id| (case.campaign.id, id.to_owned())),
             is_one_per_customer: is_by_customer && is_one_per_click,
             places: (case.campaign.id, caps::asked(case, event)),
+            credited_click: case.click.text().map(str::to_owned),
         }
     }
 }
@@ -109,6 +116,7 @@ impl Assumptions {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
             places: (case.campaign.id, caps.looked_at.clone()),
+            credited_click: conversion.click_id.clone(),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));

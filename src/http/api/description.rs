@@ -37,6 +37,7 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
         Target::Judgement(""),
         Target::Judgements,
         Target::Explanation,
+        Target::Persons,
     ] {
         describe_address(root, target);
     }
@@ -66,6 +67,7 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Statuses => (all(&CONVERSIONS) + "/statuses", None),
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
         Target::Explanation => ("/api/v1/explain".to_owned(), None),
+        Target::Persons => ("/api/v1/persons".to_owned(), None),
     }
 }
 
@@ -96,14 +98,14 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         Target::Conversion(_) | Target::Changes(_) | Target::Statuses => (&CONVERSIONS, true),
         Target::PostbackUrls(_) => (&CAMPAIGNS, false),
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
-        Target::Explanation => (&CLICKS, true),
+        Target::Explanation | Target::Persons => (&CLICKS, true),
     };
     let is_list = matches!(target, Target::All(_) | Target::Past(_));
     let (name, table) = (schema_name(resource), resource.table());
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
-        (Target::Statuses | Target::Judgements, _) => ("", "", "200"),
+        (Target::Statuses | Target::Judgements | Target::Persons, _) => ("", "", "200"),
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),
         (_, Method::Post) => ("create", "Create one", "201"),

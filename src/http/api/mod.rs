@@ -11,6 +11,7 @@ mod judge_again;
 mod objects;
 mod paging;
 mod past;
+mod persons;
 mod postback_urls;
 mod problem;
 mod render;
@@ -26,6 +27,7 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
@@ -52,9 +54,9 @@ impl<S> Stores for S where
 {
 }
 
-/// What explaining and judging again need of them.
-pub trait Explanations: Archive + Refused + Budget {}
-impl<S: Archive + Refused + Budget> Explanations for S {}
+/// What explaining, judging again and erasing need of them.
+pub trait Explanations: Archive + Refused + Budget + Eraser {}
+impl<S: Archive + Refused + Budget + Eraser> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -80,6 +82,7 @@ enum Target<'a> {
     PostbackUrls(&'a str),
     Judgements,
     Explanation,
+    Persons,
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -161,6 +164,7 @@ async fn answer(
         (Target::Changes(id), _) => statuses::trail(&call, id).await,
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
+        (Target::Persons, _) => persons::erase(&call).await,
     }
 }
 
@@ -171,6 +175,7 @@ fn target(path: &str) -> Option<Target<'_>> {
     let mut segments = rest.split('/');
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
         ("explain", None, ..) => Some(Target::Explanation),
+        ("persons", None, ..) => Some(Target::Persons),
         ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
@@ -202,6 +207,7 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::Explanation => &[GET],
         Target::Judgement(_) | Target::Judgements | Target::Statuses => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
+        Target::Persons => &[DELETE],
     }
 }
 

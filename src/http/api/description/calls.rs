@@ -55,6 +55,14 @@ const EXPLANATION: Call = Call {
     ],
 };
 
+const PERSONS: Call = Call {
+    id: "erase_person",
+    summary: "Erase a person, a step at each call",
+    body: None,
+    answer: "Erasure",
+    query: &[("click_id", "Person"), ("customer_id", "Person")],
+};
+
 /// The description of such a call.
 pub(super) fn of(target: Target<'_>) -> Option<Call> {
     match target {
@@ -63,6 +71,7 @@ pub(super) fn of(target: Target<'_>) -> Option<Call> {
         Target::PostbackUrls(_) => Some(POSTBACK_URLS),
         Target::Judgements => Some(JUDGEMENTS),
         Target::Explanation => Some(EXPLANATION),
+        Target::Persons => Some(PERSONS),
         _ => None,
     }
 }
