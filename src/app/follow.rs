@@ -3,6 +3,8 @@
 //! Synchronous on purpose. What is not in memory is named, loaded by the caller, and the click is
 //! followed again; so there is one path, and it costs no promise when memory knows.
 
+mod traced;
+
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -15,9 +17,11 @@ use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, N
 use crate::domain::cookie;
 use crate::domain::namespace::Namespace;
 use crate::domain::template::{self, Macro, Template};
+use crate::domain::trace::Origin;
 use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
 use crate::domain::web_address::{self, WebAddress};
+pub use traced::Missing;
 
 /// A request for `/click`, read but not judged.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,8 @@ pub struct Arrival<'a> {
     pub hints: Hints<'a>,
     /// Where the visitor is.
     pub country: Option<Country>,
+    /// From which network; `None` if that was not handed over.
+    pub origin: Option<Origin>,
     /// `HEAD`: an id that verifies, nothing stored.
     pub is_head: bool,
 }
@@ -66,7 +72,7 @@ pub fn follow(
     settings: &Settings,
     moment: &Moment<'_>,
     arrival: &Arrival<'_>,
-) -> Result<Followed, Wanted> {
+) -> Result<Followed, Missing> {
     let namespace = arrival.namespace;
     let Some(space) =
         known(memory.namespace(namespace, moment.now), || Wanted::Namespace(namespace.clone()))?
@@ -94,6 +100,9 @@ pub fn follow(
     };
     match (link, campaign) {
         (Some(link), Some(campaign)) if is_open(&space, &campaign, &link) => {
+            if click.lacks_origin(&campaign) {
+                return Err(Missing::Origin);
+            }
             Ok(click.to_campaign(pages, &campaign, &link))
         }
         (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),
@@ -368,6 +377,7 @@ impl Click<'_> {
             parameters: subs.chain(extra).collect(),
             warnings,
             window_seconds: u64::from(campaign.window_days) * 86_400,
+            trace: self.trace(campaign),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::event::{self, Event};
+use crate::domain::examination::is_doubtful;
 use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
@@ -250,8 +251,13 @@ impl Trial<'_> {
     }
 
     fn committed(&self, verdict: Verdict, conversion: Conversion) -> Outcome {
-        let copy = Errand::KeepAnswer(self.namespace.clone(), Box::new(conversion.clone()));
-        Outcome { errand: Some(copy), ..self.outcome(verdict, None, Some(conversion)) }
+        let (namespace, copy) = (self.namespace.clone(), Box::new(conversion.clone()));
+        let campaign = self.situation.campaign.as_deref().filter(|_| verdict == Verdict::Recorded);
+        let errand = match campaign.is_some_and(|campaign| is_doubtful(campaign, &conversion)) {
+            true => Errand::KeepAndExamine(namespace, copy),
+            false => Errand::KeepAnswer(namespace, copy),
+        };
+        Outcome { errand: Some(errand), ..self.outcome(verdict, None, Some(conversion)) }
     }
 
     /// The conversion is committed, whatever becomes of the inbox row of its repeat.

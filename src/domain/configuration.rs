@@ -1,6 +1,7 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::click_id::ClickKeys;
+use super::click_rules::ClickRules;
 use super::event::{Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
@@ -168,6 +169,8 @@ pub struct Campaign {
     pub site_events: Vec<(String, Becomes)>,
     /// What it counts after the initial conversion, archived ones too.
     pub events: Vec<Event>,
+    /// What becomes of clicks that deserve no money.
+    pub click_rules: ClickRules,
 }
 
 impl Campaign {
@@ -196,6 +199,9 @@ pub struct Link {
     pub affiliate_id: u32,
     /// Whether it takes clicks. The ids of an archived link stay valid.
     pub is_active: bool,
+    /// Marks of the numbers that the affiliate has as a customer
+    /// ([`click_rules::customer_mark`](super::click_rules::customer_mark)); 0 for none.
+    pub own_customers: [u64; 2],
 }
 
 /// What the judge needs of an advertiser.

@@ -4,6 +4,7 @@
 mod events;
 mod facts;
 mod money;
+pub(crate) mod quality;
 mod rejection;
 mod repeat;
 mod status;
@@ -22,6 +23,7 @@ use super::verdict::{Reason, Refusal, Warning, WarningCode};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
 use money::{Basis, money, payout_rule, sent_money};
+use quality::quality;
 use rejection::rejection;
 use repeat::repeat;
 use status::{is_unknown_refund, status, status_reason};
@@ -127,9 +129,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
     let (status, why) = status(case, credit.flags, default, &mut warnings)?;
+    let quality = quality(case, &credit, status, &mut warnings);
     let money = money(case, &basis, &rule, &mut warnings)?;
     let mut explanation = vec![("attribution", credit.why), ("status", why)];
     explanation.extend(money.because);
+    explanation.extend(quality.because);
     let mut sent_money = sent_money(case, Some(case.campaign.currency));
     // A repeat may name the click that this one left to its initial conversion.
     if let Some(click_id) = credit.click_id.as_ref().filter(|_| case.click.text().is_none()) {
@@ -150,8 +154,8 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         event_id: events::number(event),
         event_name: event.map(|event| event.name.clone()),
         order_id: case.postback.order_id.clone(),
-        status,
-        status_reason: status_reason(case.postback),
+        status: quality.status,
+        status_reason: quality.reason.or_else(|| status_reason(case.postback)),
         currency: case.campaign.currency,
         amount: money.amount,
         revenue: money.revenue,
@@ -161,7 +165,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         click_flags: credit.flags,
         country: credit.country,
         sent_money,
-        first_status: status,
+        first_status: quality.status,
         first_revenue: money.revenue,
         first_payout: money.payout,
         warnings,

@@ -7,11 +7,14 @@
 
 pub mod click_id;
 pub mod click_parameters;
+pub mod click_rules;
 pub mod configuration;
 pub mod conversion;
 pub mod cookie;
+pub mod data_centres;
 pub mod encoding;
 pub mod event;
+pub mod examination;
 pub mod exchange;
 pub mod judgement;
 pub mod money;
@@ -25,6 +28,7 @@ pub mod refund;
 pub mod signature;
 pub mod template;
 pub mod time;
+pub mod trace;
 pub mod transition;
 pub mod verdict;
 pub mod visit;

@@ -289,7 +289,8 @@ fn sent_money(text: &str) -> SentMoney {
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names = ["attribution", "status", "revenue", "payout", "exchange", "updated", "refund"];
+    let names =
+        ["attribution", "status", "revenue", "payout", "exchange", "updated", "refund", "rule"];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

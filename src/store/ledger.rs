@@ -7,7 +7,7 @@
 use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Statement, Stores, Value, changes, facts_rows, json};
+use super::{Database, Statement, Stores, Value, changes, doubt_rows, facts_rows, json};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
@@ -29,10 +29,11 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         assumed: &Assumptions,
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
-        let statements = vec![
-            conversion_row::insert(namespace, conversion, assumed),
-            inbox_row::insert_beside(namespace, entry, conversion),
-        ];
+        let mut statements = vec![conversion_row::insert(namespace, conversion, assumed)];
+        if assumed.is_doubtful {
+            statements.push(doubt_rows::insert(namespace, conversion));
+        }
+        statements.push(inbox_row::insert_beside(namespace, entry, conversion));
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
         self.settle(namespace, statements, &assumed.question, is_ours).await
     }

@@ -4,6 +4,7 @@
 //! A row reads leniently what an operator once saved under another version: an unreadable entry
 //! of a list is left out, because refusing the row would stop a campaign.
 
+use super::click_rule_rows::{click_rules, click_rules_column, own_customers};
 use super::row::{Read, rows};
 use super::{Row, Statement, json, payout_rows, unhex};
 use crate::app::memory::{Value, Wanted};
@@ -49,8 +50,9 @@ const CAMPAIGN: &str = concat!(
     "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
-     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
-     (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, ",
+    click_rules_column!(),
+    ", (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
      (SELECT json_group_array(json_object('id', o.id, 'affiliate_id', o.affiliate_id, 'coupon', o.coupon, \
         'is_lifetime', o.is_lifetime, 'event_id', o.event_id, 'goal', o.goal, 'countries', o.countries, \
@@ -69,8 +71,9 @@ const CAMPAIGN: &str = concat!(
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
-const LINK: &str =
-    "SELECT id, campaign_id, affiliate_id, state FROM links WHERE namespace = ?1 AND id = ?2";
+const LINK: &str = "SELECT links.id, campaign_id, affiliate_id, links.state, a.custom_id, a.own_customer_id \
+     FROM links CROSS JOIN affiliates AS a ON a.namespace = ?1 AND a.id = affiliate_id \
+     WHERE links.namespace = ?1 AND links.id = ?2";
 const DEFAULT_LINK: &str = "SELECT id FROM links \
      WHERE namespace = ?1 AND campaign_id = ?2 AND affiliate_id = ?3 AND is_default = 1";
 const ADVERTISER: &str = concat!(
@@ -178,17 +181,21 @@ rows! {
         campaign_id: u32,
         affiliate_id: u32,
         state: String,
+        // Copies that an earlier version wrote have neither.
+        custom_id: Option<String>,
+        own_customer_id: Option<String>,
     }
 }
 
 impl LinkRow {
     fn value(self) -> Link {
-        let is_active = self.state == "active";
+        let numbers = [&self.custom_id, &self.own_customer_id];
         Link {
             id: self.id,
             campaign_id: self.campaign_id,
             affiliate_id: self.affiliate_id,
-            is_active,
+            is_active: self.state == "active",
+            own_customers: own_customers(numbers.map(|number| number.as_deref())),
         }
     }
 }
@@ -277,6 +284,7 @@ rows! {
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
+        click_rules: Option<String>,
     }
 }
 
@@ -332,6 +340,7 @@ impl CampaignRow {
                 .collect(),
             events: events?,
             status_words: status_words(self.status_words.as_deref()),
+            click_rules: click_rules(self.click_rules.as_deref())?,
         })
     }
 }

@@ -42,6 +42,9 @@ fn a_new_campaign_shows_every_field_with_its_default() {
             "is_conflict_updated": false, "required_parameters": [],
             "click_id_parameter": "click_id", "deep_link_hosts": [], "deep_link_parameters": {},
             "app_schemes": [], "traffic_back_url": null, "site_events": {}, "status_words": {},
+            "too_fast_action": "off", "too_fast_seconds": 10, "duplicate_click_action": "off",
+            "ip_cool_down_action": "off", "ip_cool_down_minutes": 60, "bot_action": "hold",
+            "data_centre_action": "off", "data_centre_networks": [], "self_referral_action": "off",
             "created_at": "2026-11-21T09:30:00.000Z",
             "postback_url": "https://demo-tracking.example.com/postback?click_id=CLICK_ID\
                              &order_id=ORDER_ID&token=TOKEN",

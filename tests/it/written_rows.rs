@@ -1,6 +1,8 @@
 //! What a conversion costs in written rows: D1 counts one per row of a table, and one more for each
 //! index that takes it (D1, "Pricing"). Counted here, estimated nowhere.
 
+use serde_json::json;
+
 use crate::support::{Shop, World};
 
 /// The b-trees that the rows of a table stand in, besides the table's own: a row of the table is one
@@ -40,6 +42,25 @@ fn a_conversion_writes_at_most_eight_rows() {
     assert_eq!(written(), plain + 2, "a repeat is found by its conversion");
     shop.is_refused((409, "conflict"), &format!("click_id={id}&order_id=A&amount=9"));
     assert_eq!(written(), plain + 2 + 4, "a refusal by its time, its click and its order");
+}
+
+#[test]
+fn a_conversion_whose_click_is_to_be_examined_writes_two_rows_more() {
+    let world = World::new();
+    let rules = json!({ "ip_cool_down_action": "hold", "duplicate_click_action": "hold" });
+    let shop = Shop::with(&world, rules);
+    let written = || -> u64 {
+        let of = |table| shop.count(table) + indexes_entered(&shop, table);
+        of("conversions") + of("inbox") + of("doubts")
+    };
+    let id = shop.clicks(1);
+    shop.edge.settles();
+    shop.reports(200, &format!("click_id={id}&order_id=A&amount=3"));
+    assert_eq!(written(), 7);
+    // Examined, it has left the index of what is open, and stands in that of the addresses.
+    shop.edge.examines();
+    assert_eq!(shop.value("SELECT COUNT(*) FROM doubts WHERE examined_at IS NULL"), 0);
+    assert_eq!(written(), 7);
 }
 
 #[test]

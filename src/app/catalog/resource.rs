@@ -84,6 +84,8 @@ pub enum Item {
     Scope,
     /// A country of ISO 3166.
     Country,
+    /// The number of a network (autonomous system), as `AS64496`.
+    NetworkNumber,
 }
 
 /// What the values of a map are.

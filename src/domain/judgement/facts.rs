@@ -4,6 +4,7 @@
 use super::events::{self, AssumedInitial, Initial, InitialBy, Near};
 use super::{Case, key};
 use crate::domain::conversion::Conversion;
+use crate::domain::examination::is_doubtful;
 
 /// What the store knows about a case.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +73,8 @@ pub struct Assumptions {
     pub is_one_per_click: bool,
     /// The initial conversion that has to stand; `None` unless it is an event.
     pub initial: Option<AssumedInitial>,
+    /// Whether the row of its click is to be examined afterwards.
+    pub is_doubtful: bool,
 }
 
 impl Assumptions {
@@ -85,6 +88,7 @@ impl Assumptions {
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
-        Self { question, is_one_per_click, initial }
+        let is_doubtful = is_doubtful(case.campaign, conversion);
+        Self { question, is_one_per_click, initial, is_doubtful }
     }
 }

@@ -1,0 +1,95 @@
+//! Rules for clicks that deserve no money, as far as id, request and memory suffice to judge them.
+
+use super::{Case, Click, Credit, occurred_at};
+use crate::domain::click_id::Flags;
+use crate::domain::click_rules::{
+    Action, ClickRule, Found, customer_mark, decisive, found, in_words, reason,
+};
+use crate::domain::configuration::Status;
+use crate::domain::conversion::{CALL_PREFIX, Conversion};
+use crate::domain::time::SECOND_MS;
+use crate::domain::verdict::{Warning, WarningCode};
+
+/// The name under which a conversion's explanation says which rules applied.
+pub(crate) const RULE: &str = "rule";
+
+/// What the rules make of the status of a new conversion.
+pub(super) struct Quality {
+    pub(super) status: Status,
+    /// Why that status, if a rule made it.
+    pub(super) reason: Option<String>,
+    /// The entry of the explanation, if a rule applies.
+    pub(super) because: Option<(&'static str, String)>,
+}
+
+/// Applies the rules to a new conversion that would start with `status`. What its sender rejects
+/// stays rejected.
+pub(super) fn quality(
+    case: &Case<'_>,
+    credit: &Credit,
+    status: Status,
+    warnings: &mut Vec<Warning>,
+) -> Quality {
+    let all = applying(case, credit);
+    let because = (!all.is_empty()).then(|| (RULE, in_words(&all)));
+    let Some(decisive) = decisive(&all).filter(|_| status != Status::Rejected) else {
+        return Quality { status, reason: None, because };
+    };
+    let status = match decisive.action {
+        Action::Reject => Status::Rejected,
+        _ => Status::Hold,
+    };
+    // That a bot's conversion is held has been told.
+    if decisive.rule != ClickRule::Bot || status == Status::Rejected {
+        warnings.retain(|warning| warning.code != WarningCode::HeldForClick);
+        let message = format!(
+            "rule {} of the campaign: the conversion starts as {}; an operator can approve it",
+            decisive.rule.as_str(),
+            status.as_str()
+        );
+        warnings.push(Warning::general(WarningCode::StoppedByRule, message));
+    }
+    Quality { status, reason: Some(reason(decisive)), because }
+}
+
+fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
+    let rules = &case.campaign.click_rules;
+    let least_ms = u64::from(rules.too_fast_seconds) * SECOND_MS;
+    let after_ms = credit.clicked_at.map(|clicked_at| occurred_at(case).ms_since(clicked_at));
+    let all = [
+        after_ms.filter(|ms| *ms < least_ms).and_then(|ms| {
+            found(ClickRule::TooFast, rules.too_fast, || {
+                let (took, least) = (ms / SECOND_MS, rules.too_fast_seconds);
+                format!("{took} s from click to conversion, at least {least} s are wanted")
+            })
+        }),
+        Some(credit.flags).filter(|flags| flags.has(Flags::SUSPECTED_BOT)).and_then(|_| {
+            found(ClickRule::Bot, rules.bot, || "the click was made by a known bot".to_owned())
+        }),
+        is_own_sale(case).then_some(()).and_then(|()| {
+            found(ClickRule::SelfReferral, rules.self_referral, || {
+                "customer_id is the affiliate's own number".to_owned()
+            })
+        }),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Whether the customer is the affiliate whose link was clicked.
+fn is_own_sale(case: &Case<'_>) -> bool {
+    let (Click::Genuine { link, .. }, Some(customer)) = (case.click, &case.postback.customer_id)
+    else {
+        return false;
+    };
+    link.own_customers.contains(&customer_mark(customer))
+}
+
+/// Whether a rule made the status of a conversion, and no operator has decided since. A sender's
+/// word that says more is then a repeat: only an operator approves what a rule has stopped.
+pub(super) fn is_stopped(known: &Conversion, wanted: Status) -> bool {
+    let is_by_operator = known.changed_by.as_deref().is_some_and(|by| by.starts_with(CALL_PREFIX));
+    matches!(known.status, Status::Hold | Status::Rejected)
+        && matches!(wanted, Status::Approved | Status::Pending | Status::Hold)
+        && known.explanation.iter().any(|(what, _)| *what == RULE)
+        && !is_by_operator
+}
