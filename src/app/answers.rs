@@ -1,7 +1,7 @@
 //! Copies of answers waiting to be kept. One request at a time writes; what came in while it wrote
 //! it writes together, so that in a rush a copy costs a part of a write instead of as much as the
-//! commit that somebody waits for. Nothing waits for company: a copy in memory is lost if the
-//! isolate ends.
+//! commit that somebody waits for. The first is written at once, and the writer pauses between
+//! writes; no longer than that, since a copy in memory is lost if the isolate ends.
 //!
 //! The writer is a convenience, not a lock: a cancelled request is never polled again and runs no
 //! destructor, so whoever meets a writer without progress takes over.

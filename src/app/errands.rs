@@ -13,6 +13,10 @@ use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 
+/// How long the writer of copies waits behind each write: in a rush a few more come together, and
+/// a write costs as much as half a commit. The first is written at once.
+pub const ANSWERS_PAUSE_MS: u64 = 20;
+
 /// How long refusals are gathered before they are counted.
 pub const REFUSALS_WAIT_MS: u64 = 1_000;
 
@@ -69,10 +73,12 @@ pub async fn keep_answers(
     ports: &impl AnswerCopies,
     answers: &Answers,
     clock: impl Fn() -> Timestamp,
+    pause: impl AsyncFn(),
 ) {
     let since = clock();
     while let Some((namespace, conversions)) = answers.take(since, clock()) {
         ports.keep(&namespace, &conversions).await;
+        pause().await;
     }
 }
 

@@ -121,6 +121,14 @@ pub trait Ledger {
         hash: &SecretHash,
     ) -> impl Future<Output = Result<Option<u32>, Unavailable>>;
 
+    /// The campaign that an order belongs to, of whichever event; `None` if there is no such order,
+    /// or if several campaigns have one.
+    fn campaign_of_order(
+        &self,
+        namespace: &Namespace,
+        order_id: &str,
+    ) -> impl Future<Output = Result<Option<u32>, Unavailable>>;
+
     /// Counts requests that failed before authentication; at most 100 samples per campaign and
     /// hour are kept. Repeatable.
     fn count_refusals(&self, batch: &RefusalBatch)

@@ -166,8 +166,9 @@ fn tokens_of(space: &NamespaceSettings) -> Tokens<'_> {
     Tokens { of_namespace: &space.token_hashes, ..Tokens::default() }
 }
 
-/// Looks up an id that no key verifies among recorded conversions, for a sender who has proved
-/// himself and names no campaign: the conversion names it. Ids of retired keys are such.
+/// Looks up an id that no key verifies, or without any the order, among recorded conversions, for
+/// a sender who has proved himself and names no campaign: the conversion names it. Ids of retired
+/// keys are such.
 pub async fn recollect(
     ports: &(impl Configuration + Ledger),
     memory: &Memory,
@@ -176,13 +177,20 @@ pub async fn recollect(
     situation: Situation,
     now: Timestamp,
 ) -> Result<Situation, Unavailable> {
-    let click_id = postback.click_id.clone();
-    if situation.campaign.is_some() || postback.campaign_id.is_some() || click_id.is_none() {
+    if situation.campaign.is_some() || postback.campaign_id.is_some() {
         return Ok(situation);
     }
-    let question = Question { click_id, ..Question::default() };
-    let campaign = match ports.facts(namespace, &question).await?.by_click {
-        Some(known) => campaign(ports, memory, namespace, known.campaign_id, now).await?,
+    let order_id = postback.order_id.as_ref().or(postback.parent_order_id.as_ref());
+    let campaign_id = match (postback.click_id.clone(), order_id) {
+        (click_id @ Some(_), _) => {
+            let question = Question { click_id, ..Question::default() };
+            ports.facts(namespace, &question).await?.by_click.map(|known| known.campaign_id)
+        }
+        (None, Some(order_id)) => ports.campaign_of_order(namespace, order_id).await?,
+        (None, None) => None,
+    };
+    let campaign = match campaign_id {
+        Some(id) => campaign(ports, memory, namespace, id, now).await?,
         None => None,
     };
     Ok(Situation { campaign, ..situation })

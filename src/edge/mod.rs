@@ -153,7 +153,10 @@ pub async fn behind(env: JsValue, duty: String) {
         }
         "w" => errands::write_pages(&stores, &isolate.pages, &settings, now()).await,
         "d" => errands::refresh(&stores, &isolate.memory, now()).await,
-        "k" => errands::keep_answers(&stores, &isolate.answers, now).await,
+        "k" => {
+            let pause = async || bindings::pause(errands::ANSWERS_PAUSE_MS).await;
+            errands::keep_answers(&stores, &isolate.answers, now, pause).await;
+        }
         "x" => {
             let (memory, doubts) = (&isolate.memory, &isolate.doubts);
             errands::examine(&stores, memory, doubts, &settings, &moment(now())).await;

@@ -114,6 +114,21 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         Ok(id.and_then(|id| u32::try_from(id).ok()))
     }
 
+    async fn campaign_of_order(
+        &self,
+        namespace: &Namespace,
+        order_id: &str,
+    ) -> Result<Option<u32>, Unavailable> {
+        let statement = Statement::new(
+            "SELECT DISTINCT campaign_id FROM conversions INDEXED BY conversions_order \
+             WHERE namespace = ?1 AND order_id = ?2 LIMIT 2",
+            vec![namespace.as_str().into(), order_id.into()],
+        );
+        let results = self.run(vec![statement]).await?;
+        let [row] = results.last().map_or(&[][..], Vec::as_slice) else { return Ok(None) };
+        Ok(row.get("campaign_id").and_then(|id| id.as_u64()?.try_into().ok()))
+    }
+
     async fn count_refusals(&self, batch: &RefusalBatch) -> Result<(), Unavailable> {
         let counts: Vec<serde_json::Value> = batch.counts.iter().map(count_json).collect();
         let samples: Vec<serde_json::Value> = batch.samples.iter().map(sample_json).collect();

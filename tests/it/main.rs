@@ -33,6 +33,7 @@ mod judge_again;
 mod judge_many_again;
 mod migrations;
 mod openapi;
+mod order_names;
 mod payout_examples;
 mod payout_model;
 mod payouts;

@@ -32,7 +32,7 @@ fn rush(shop: &Shop<'_>, count: usize) -> (Vec<(String, String)>, usize) {
 
 fn write(edge: &Edge<'_>) {
     let now = edge.world.now();
-    block_on(errands::keep_answers(&edge.stores, &edge.isolate.answers, || now));
+    block_on(errands::keep_answers(&edge.stores, &edge.isolate.answers, || now, async || ()));
 }
 
 fn copies(world: &World) -> Vec<String> {

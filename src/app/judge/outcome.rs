@@ -89,7 +89,8 @@ pub(super) fn no_campaign(postback: &Postback) -> Refusal {
         (None, None) => Refusal::of(
             Reason::NoAttribution,
             "click_id",
-            "nothing says whom to credit: send the click_id that the landing page got in its address",
+            "nothing says whom to credit: send the click_id that the landing page got in its address, \
+             or campaign_id beside the order_id of a recorded conversion",
         ),
     }
 }

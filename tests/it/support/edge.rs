@@ -88,7 +88,12 @@ impl<'w> Edge<'w> {
         if let Some(errand) = put {
             let Isolate { refusals, answers, doubts, .. } = &self.isolate;
             if errands::duty(refusals, answers, doubts, errand, self.world.now()).contains('k') {
-                block_on(errands::keep_answers(&self.stores, answers, || self.world.now()));
+                block_on(errands::keep_answers(
+                    &self.stores,
+                    answers,
+                    || self.world.now(),
+                    async || (),
+                ));
             }
         }
         answer.response

@@ -120,7 +120,7 @@ impl World {
         if let Some(errand) = answer.errand {
             let Isolate { refusals, answers, doubts, .. } = &self.isolate;
             if errands::duty(refusals, answers, doubts, errand, self.now()).contains('k') {
-                block_on(errands::keep_answers(&self.stores, answers, || self.now()));
+                block_on(errands::keep_answers(&self.stores, answers, || self.now(), async || ()));
             }
         }
         answer.response
