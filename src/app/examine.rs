@@ -16,7 +16,7 @@ use crate::domain::namespace::Namespace;
 use crate::domain::time::{DAY_MS, Timestamp};
 
 /// Conversions that one run of the cron job examines, and of how many namespaces: each takes five
-/// statements, and an invocation on a free plan has 50 for everything. The rest is next.
+/// statements, and an invocation on a free plan has about 50. The rest is next.
 const CONVERSIONS_PER_RUN: usize = 100;
 const NAMESPACES_PER_RUN: usize = 4;
 
@@ -81,12 +81,15 @@ pub async fn examine_all(
 ) -> Result<(), Unavailable> {
     let now = moment.now;
     let given_up = given_up(now, settings.click_page_ms);
-    let mut by_namespace: BTreeMap<String, Vec<Doubt>> = BTreeMap::new();
+    // In their order, so that the namespace that has waited longest comes first.
+    let mut by_namespace: Vec<(Namespace, Vec<Doubt>)> = Vec::new();
     for doubt in doubts {
-        by_namespace.entry(doubt.namespace.as_str().to_owned()).or_default().push(doubt);
+        match by_namespace.iter_mut().find(|(namespace, _)| *namespace == doubt.namespace) {
+            Some((_, of_namespace)) => of_namespace.push(doubt),
+            None => by_namespace.push((doubt.namespace.clone(), vec![doubt])),
+        }
     }
-    for doubts in by_namespace.values().take(NAMESPACES_PER_RUN) {
-        let Some(namespace) = doubts.first().map(|doubt| &doubt.namespace) else { continue };
+    for (namespace, doubts) in by_namespace.iter().take(NAMESPACES_PER_RUN) {
         let mut rules = BTreeMap::new();
         let mut wanted = Vec::new();
         for doubt in doubts {

@@ -129,9 +129,9 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
     let (status, why) = status(case, credit.flags, default, &mut warnings)?;
-    let quality = quality(case, &credit, status, &mut warnings);
+    let quality = quality(case, &credit, (status, why), &mut warnings);
     let money = money(case, &basis, &rule, &mut warnings)?;
-    let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    let mut explanation = vec![("attribution", credit.why), ("status", quality.why)];
     explanation.extend(money.because);
     explanation.extend(quality.because);
     let mut sent_money = sent_money(case, Some(case.campaign.currency));

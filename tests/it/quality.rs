@@ -61,6 +61,16 @@ fn each_rule_of_id_and_request_acts_as_its_campaign_says_and_is_explained() {
         assert_eq!(conversion["status"], status, "{field} {action}");
         let expected = words.map(|(rule, why)| format!("rule {rule}: {why}"));
         assert_eq!(conversion["status_reason"], json!(expected), "{field} {action}");
+        let why = conversion["explanation"]["status"].as_str().unwrap().to_owned();
+        let otherwise = match (field, action) {
+            ("bot_action", "hold") => "the click looks like a bot's or was embedded".to_owned(),
+            ("bot_action", _) => {
+                "rule bot; otherwise hold: the click looks like a bot's or was embedded".to_owned()
+            }
+            (_, "off") => "the campaign's default".to_owned(),
+            _ => format!("rule {}; otherwise approved: the campaign's default", words.unwrap().0),
+        };
+        assert_eq!(why, otherwise, "{field} {action}");
         let explained = words.map(|(rule, why)| format!("{rule} ({action}): {why}"));
         assert_eq!(conversion["explanation"]["rule"], json!(explained), "{field} {action}");
         assert_eq!(told(&shop, &reply), explained, "{field} {action}");

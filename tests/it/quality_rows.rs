@@ -325,3 +325,32 @@ fn what_changed_during_an_examination_is_examined_again() {
     assert!(examined(&shop, "A")[0].ends_with("; nothing was left to change"));
     assert_eq!(shop.count("changes"), 1);
 }
+
+#[test]
+fn an_event_of_the_same_click_is_no_neighbour_and_follows_what_stands() {
+    for (action, expected) in [("hold", 200), ("reject", 422)] {
+        let world = World::new();
+        let rules = json!({ "ip_cool_down_action": "hold", "data_centre_action": action });
+        let shop = Shop::with(&world, rules);
+        shop.operator.creates("events", json!({ "campaign_id": 1, "name": "renewal" }));
+        let good = shop.clicks_with(from("203.0.113.7", TELEKOM), 1);
+        let bad = shop.clicks_with(from("203.0.113.8", HETZNER), 1);
+        shop.edge.settles();
+        sale(&shop, &good, "A");
+        shop.edge.examines();
+        shop.reports(200, &format!("click_id={good}&event_id=1&order_id=E"));
+        shop.edge.examines();
+        assert_eq!(
+            (status(&shop, "A"), status(&shop, "E")),
+            ("approved".into(), "approved".into())
+        );
+        sale(&shop, &bad, "B");
+        shop.edge.examines();
+        let event = shop.reports(expected, &format!("click_id={bad}&event_id=1&order_id=F"));
+        shop.edge.examines();
+        match action {
+            "hold" => assert_eq!(status(&shop, "F"), "hold", "the event's click is the same"),
+            _ => assert_eq!(event["reason"], "no_conversion_for_event"),
+        }
+    }
+}

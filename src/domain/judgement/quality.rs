@@ -16,24 +16,26 @@ pub(crate) const RULE: &str = "rule";
 /// What the rules make of the status of a new conversion.
 pub(super) struct Quality {
     pub(super) status: Status,
-    /// Why that status, if a rule made it.
+    /// How that status came about.
+    pub(super) why: String,
+    /// The reason of that status, if a rule made it.
     pub(super) reason: Option<String>,
     /// The entry of the explanation, if a rule applies.
     pub(super) because: Option<(&'static str, String)>,
 }
 
-/// Applies the rules to a new conversion that would start with `status`. What its sender rejects
-/// stays rejected.
+/// Applies the rules to a new conversion that would start with `wanted`, and why it would. What its
+/// sender rejects stays rejected.
 pub(super) fn quality(
     case: &Case<'_>,
     credit: &Credit,
-    status: Status,
+    (wanted, why): (Status, String),
     warnings: &mut Vec<Warning>,
 ) -> Quality {
     let all = applying(case, credit);
     let because = (!all.is_empty()).then(|| (RULE, in_words(&all)));
-    let Some(decisive) = decisive(&all).filter(|_| status != Status::Rejected) else {
-        return Quality { status, reason: None, because };
+    let Some(decisive) = decisive(&all).filter(|_| wanted != Status::Rejected) else {
+        return Quality { status: wanted, why, reason: None, because };
     };
     let status = match decisive.action {
         Action::Reject => Status::Rejected,
@@ -49,7 +51,13 @@ pub(super) fn quality(
         );
         warnings.push(Warning::general(WarningCode::StoppedByRule, message));
     }
-    Quality { status, reason: Some(reason(decisive)), because }
+    let why = match status == wanted {
+        true => why,
+        false => {
+            format!("rule {}; otherwise {}: {why}", decisive.rule.as_str(), wanted.as_str())
+        }
+    };
+    Quality { status, why, reason: Some(reason(decisive)), because }
 }
 
 fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
