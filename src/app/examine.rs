@@ -2,7 +2,6 @@
 //! what was missed. Each step may be repeated: a finding is written together with what it changes,
 //! and only if the conversion is still as it was seen.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use super::doubts::Doubt;
@@ -42,7 +41,7 @@ pub trait Examinations {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Doubt>, Unavailable>>;
 
-    /// What is known of those that are not examined yet. Of two from one address that are asked
+    /// What is known of those that are not examined yet, as they were reported. Of two from one address that are asked
     /// for at once, one at least sees the other.
     fn doubted(
         &self,
@@ -90,18 +89,18 @@ pub async fn examine_all(
         }
     }
     for (namespace, doubts) in by_namespace.iter().take(NAMESPACES_PER_RUN) {
-        let mut rules = BTreeMap::new();
+        let mut campaigns = Vec::new();
         let mut wanted = Vec::new();
         for doubt in doubts {
             let id = doubt.campaign_id;
             if let Some(campaign) = campaign(ports, memory, namespace, id, now).await? {
                 wanted.push((doubt.conversion_id.clone(), campaign.click_rules.cool_down_ms()));
-                rules.insert(id, campaign);
+                campaigns.push(campaign);
             }
         }
         let name = super::judge::request_id(moment).replacen("req_", RULE_PREFIX, 1);
         let doubted = ports.doubted(namespace, &wanted).await?;
-        let rules = |id: u32| rules.get(&id).map(|campaign| &campaign.click_rules);
+        let rules = |id: u32| campaigns.iter().find(|c| c.id == id).map(|c| &c.click_rules);
         let findings = examine(doubted, rules, given_up, &name);
         if !findings.is_empty() {
             let signature = Signature { request_id: &name, key_id: None, at: now };

@@ -108,11 +108,6 @@ pub struct Found {
     pub why: String,
 }
 
-/// A rule that applies if it is on.
-pub fn found(rule: ClickRule, action: Action, why: impl FnOnce() -> String) -> Option<Found> {
-    action.is_on().then(|| Found { rule, action, why: why() })
-}
-
 /// The rule that decides among those that apply: the first that rejects, else the first.
 pub fn decisive(all: &[Found]) -> Option<&Found> {
     all.iter().find(|found| found.action == Action::Reject).or(all.first())
@@ -142,13 +137,11 @@ mod tests {
 
     #[test]
     fn what_rejects_decides_and_otherwise_the_first() {
-        let of = |rule, action| found(rule, action, || "x".to_owned());
-        let hold = of(ClickRule::TooFast, Action::Hold);
-        let reject = of(ClickRule::SelfReferral, Action::Reject);
-        assert_eq!(of(ClickRule::Bot, Action::Off), None);
-        let both: Vec<Found> = hold.clone().into_iter().chain(reject).collect();
-        assert_eq!(decisive(&both).map(|f| f.rule), Some(ClickRule::SelfReferral));
-        assert_eq!(decisive(&both[..1]), hold.as_ref());
+        let of = |rule, action| Found { rule, action, why: "x".to_owned() };
+        let both =
+            [of(ClickRule::TooFast, Action::Hold), of(ClickRule::SelfReferral, Action::Reject)];
+        assert_eq!(decisive(&both), Some(&both[1]));
+        assert_eq!(decisive(&both[..1]), Some(&both[0]));
         assert_eq!(decisive(&[]), None);
         assert_eq!(in_words(&both), "too_fast (hold): x; self_referral (reject): x");
     }

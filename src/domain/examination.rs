@@ -1,7 +1,7 @@
 //! Examining a recorded conversion by its click's row, when that has arrived: what the rules find
 //! in it, and what that changes. The reply never waits for it.
 
-use super::click_rules::{Action, ClickRule, ClickRules, Found, decisive, found, in_words, reason};
+use super::click_rules::{Action, ClickRule, ClickRules, Found, decisive, in_words, reason};
 use super::configuration::{Campaign, Status};
 use super::conversion::Conversion;
 use super::data_centres::is_data_centre;
@@ -66,15 +66,13 @@ pub struct Finding {
 /// gives those of a campaign, `given_up` is the time before which rows are waited for no more, and
 /// `request_id` names the examination.
 ///
-/// Of neighbours that are examined together, the one that was reported first stands.
+/// Of neighbours that are examined together, the first stands; they come as they were reported.
 pub fn examine<'r>(
-    mut doubted: Vec<Doubted>,
+    doubted: Vec<Doubted>,
     rules: impl Fn(u32) -> Option<&'r ClickRules>,
     given_up: Timestamp,
     request_id: &str,
 ) -> Vec<(Doubted, Finding)> {
-    let place = |d: &Doubted| (d.conversion.received_at.ms(), d.conversion.conversion_id.clone());
-    doubted.sort_by_key(place);
     // Those that are yet to be examined, and those that are stopped, are nobody's neighbours.
     let mut are_none: Vec<String> =
         doubted.iter().map(|d| d.conversion.conversion_id.clone()).collect();
@@ -125,24 +123,24 @@ fn examine_one(
 }
 
 fn applying(rules: &ClickRules, traces: &Traces, neighbour: Option<&String>) -> Vec<Found> {
-    let duplicate = traces.earlier_click.as_deref().and_then(|earlier| {
-        found(ClickRule::DuplicateClick, rules.duplicate_click, || {
-            format!("the same visitor had clicked before on that day, as click {earlier}")
-        })
-    });
-    let cool_down = neighbour.and_then(|neighbour| {
-        found(ClickRule::IpCoolDown, rules.ip_cool_down, || {
-            let minutes = rules.ip_cool_down_minutes;
-            format!("conversion {neighbour} came from the same address within {minutes} minutes")
-        })
-    });
-    let is_listed = |asn: &u32| is_data_centre(*asn) || rules.data_centre_networks.contains(asn);
-    let data_centre = traces.asn.filter(is_listed).and_then(|asn| {
-        found(ClickRule::DataCentre, rules.data_centre, || {
-            format!("the click came out of AS{asn}, a network of data centres")
-        })
-    });
-    [duplicate, cool_down, data_centre].into_iter().flatten().collect()
+    let mut all = Vec::new();
+    let mut add = |rule, action, why: String| all.push(Found { rule, action, why });
+    if let Some(earlier) = traces.earlier_click.as_ref().filter(|_| rules.duplicate_click.is_on()) {
+        let why = format!("the same visitor had clicked before on that day, as click {earlier}");
+        add(ClickRule::DuplicateClick, rules.duplicate_click, why);
+    }
+    if let Some(other) = neighbour.filter(|_| rules.ip_cool_down.is_on()) {
+        let minutes = rules.ip_cool_down_minutes;
+        let why = format!("conversion {other} came from the same address within {minutes} minutes");
+        add(ClickRule::IpCoolDown, rules.ip_cool_down, why);
+    }
+    if let Some(asn) = traces.asn.filter(|_| rules.data_centre.is_on())
+        && (is_data_centre(asn) || rules.data_centre_networks.contains(&asn))
+    {
+        let why = format!("the click came out of AS{asn}, a network of data centres");
+        add(ClickRule::DataCentre, rules.data_centre, why);
+    }
+    all
 }
 
 /// That nothing was found, by which rules, and what they could not know.

@@ -47,7 +47,8 @@ fn doubted() -> String {
          FROM json_each(?1) AS new CROSS JOIN conversions \
          WHERE conversions.namespace = new.value ->> 0 AND conversions.conversion_id = new.value ->> 1 \
          AND EXISTS (SELECT 1 FROM doubts AS d WHERE d.namespace = conversions.namespace \
-          AND d.conversion_id = conversions.conversion_id AND d.examined_at IS NULL)"
+          AND d.conversion_id = conversions.conversion_id AND d.examined_at IS NULL) \
+         ORDER BY received_at, conversion_id"
     )
 }
 

@@ -3,7 +3,7 @@
 use super::{Case, Click, Credit, occurred_at};
 use crate::domain::click_id::Flags;
 use crate::domain::click_rules::{
-    Action, ClickRule, Found, customer_mark, decisive, found, in_words, reason,
+    Action, ClickRule, Found, customer_mark, decisive, in_words, reason,
 };
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{CALL_PREFIX, Conversion};
@@ -62,25 +62,24 @@ pub(super) fn quality(
 
 fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
     let rules = &case.campaign.click_rules;
-    let least_ms = u64::from(rules.too_fast_seconds) * SECOND_MS;
-    let after_ms = credit.clicked_at.map(|clicked_at| occurred_at(case).ms_since(clicked_at));
-    let all = [
-        after_ms.filter(|ms| *ms < least_ms).and_then(|ms| {
-            found(ClickRule::TooFast, rules.too_fast, || {
-                let (took, least) = (ms / SECOND_MS, rules.too_fast_seconds);
-                format!("{took} s from click to conversion, at least {least} s are wanted")
-            })
-        }),
-        Some(credit.flags).filter(|flags| flags.has(Flags::SUSPECTED_BOT)).and_then(|_| {
-            found(ClickRule::Bot, rules.bot, || "the click was made by a known bot".to_owned())
-        }),
-        is_own_sale(case).then_some(()).and_then(|()| {
-            found(ClickRule::SelfReferral, rules.self_referral, || {
-                "customer_id is the affiliate's own number".to_owned()
-            })
-        }),
-    ];
-    all.into_iter().flatten().collect()
+    let mut all = Vec::new();
+    let mut add = |rule, action, why: String| all.push(Found { rule, action, why });
+    if let Some(clicked_at) = credit.clicked_at.filter(|_| rules.too_fast.is_on()) {
+        let (took, least) = (occurred_at(case).ms_since(clicked_at), rules.too_fast_seconds);
+        if took < u64::from(least) * SECOND_MS {
+            let took = took / SECOND_MS;
+            let why = format!("{took} s from click to conversion, at least {least} s are wanted");
+            add(ClickRule::TooFast, rules.too_fast, why);
+        }
+    }
+    if credit.flags.has(Flags::SUSPECTED_BOT) {
+        add(ClickRule::Bot, rules.bot, "the click was made by a known bot".to_owned());
+    }
+    if rules.self_referral.is_on() && is_own_sale(case) {
+        let why = "customer_id is the affiliate's own number".to_owned();
+        add(ClickRule::SelfReferral, rules.self_referral, why);
+    }
+    all
 }
 
 /// Whether the customer is the affiliate whose link was clicked.
