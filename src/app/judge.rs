@@ -4,6 +4,7 @@
 mod decide;
 mod outcome;
 mod refused;
+mod unwritten;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
 
@@ -11,9 +12,11 @@ use decide::decide;
 use refused::refused_request;
 
 use crate::app::memory::Memory;
+use crate::app::parties::{names_parties, parties};
 use crate::app::ports::{AnswerCopies, Commit, Configuration, InboxEntry, Ledger, Unavailable};
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, prove, recollect, situate};
+use crate::domain::attribution::Parties;
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::event::{self, Event};
@@ -89,7 +92,7 @@ pub async fn report(
                 warnings: &report.warnings,
                 situation: &situation,
             };
-            trial.run(ports).await
+            trial.run(ports, memory).await
         }
         Err(Stop::Unavailable) => Outcome::refused(request_id, storage_unavailable(), format),
         Err(Stop::Refused(refusal)) => {
@@ -157,7 +160,7 @@ pub async fn again(
         warnings: &[],
         situation: &situation,
     };
-    Ok(Some(trial.run(ports).await))
+    Ok(Some(trial.run(ports, memory).await))
 }
 
 /// One report behind authentication.
@@ -174,7 +177,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    async fn run(&self, ports: &impl Ports) -> Outcome {
+    async fn run(&self, ports: &impl Ports, memory: &Memory) -> Outcome {
         let Some(campaign) = self.situation.campaign.as_deref() else {
             return self.no_campaign(ports).await;
         };
@@ -188,14 +191,22 @@ impl Trial<'_> {
             Ok(mapped) => mapped.as_ref().unwrap_or(self.postback),
             Err(refusal) => return self.refuse(ports, refusal.clone()).await,
         };
+        let space = &self.situation.space;
+        let said = (postback, self.proof);
+        let parties = match names_parties(postback) {
+            true => parties(ports, memory, (space, campaign), said, self.judged_at).await,
+            false => Parties::default(),
+        };
         let case = Case {
             request_id: &self.request_id,
             source: self.source,
             proof: self.proof,
             arrived_at: self.arrived_at,
             campaign,
-            rates: &self.situation.space.rates,
+            rates: &space.rates,
             click: self.situation.click(postback),
+            parties: &parties,
+            blocked_affiliates: &space.blocked_affiliates,
             postback,
             warnings: self.warnings,
         };
@@ -220,6 +231,9 @@ impl Trial<'_> {
         for _ in 0..MAX_TRIES {
             let (verdict, conversion, commit) = match judgement {
                 Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
+                Judgement::Refuse(refusal) if refusal.reason == Reason::StorageUnavailable => {
+                    return Err(Unavailable);
+                }
                 Judgement::Refuse(refusal) => {
                     self.note(ports, Verdict::Rejected, Some(&refusal), None).await?;
                     return Ok(self.outcome(Verdict::Rejected, Some(refusal), None));
@@ -253,7 +267,9 @@ impl Trial<'_> {
     fn committed(&self, verdict: Verdict, conversion: Conversion) -> Outcome {
         let (namespace, copy) = (self.namespace.clone(), Box::new(conversion.clone()));
         let campaign = self.situation.campaign.as_deref().filter(|_| verdict == Verdict::Recorded);
-        let errand = match campaign.is_some_and(|campaign| is_doubtful(campaign, &conversion)) {
+        let link = self.situation.genuine.map(|(_, link)| link);
+        let errand = match campaign.is_some_and(|campaign| is_doubtful(campaign, &conversion, link))
+        {
             true => Errand::KeepAndExamine(namespace, copy),
             false => Errand::KeepAnswer(namespace, copy),
         };
@@ -265,49 +281,6 @@ impl Trial<'_> {
         let _ = self.note(ports, Verdict::Duplicate, None, Some(&known.conversion_id)).await;
         let current_status = Some(known.status);
         Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(known)) }
-    }
-
-    fn dry_run(&self, case: &Case<'_>, judgement: Judgement) -> Outcome {
-        let mut outcome = match judgement {
-            Judgement::Create(new) => self.outcome(Verdict::Recorded, None, Some(*new)),
-            Judgement::Change(changes) => {
-                let first = changes.into_iter().next().map(|change| change.after);
-                self.outcome(Verdict::Updated, None, first)
-            }
-            Judgement::Repeat(known) => {
-                let current_status = Some(known.status);
-                Outcome { current_status, ..self.outcome(Verdict::Duplicate, None, Some(*known)) }
-            }
-            Judgement::Refuse(refusal) => self.outcome(Verdict::Rejected, Some(refusal), None),
-        };
-        // The table of permissions refuses the dry run itself to those who may not have one.
-        outcome.is_dry_run = may(self.proof, Act::SeeMoney, case.campaign);
-        outcome
-    }
-
-    /// The ledger is down: a copy may know the key all the same. Nothing else can be acknowledged.
-    /// Nor can a status: the copy may be older than the last transition.
-    async fn answer_from_copy(&self, ports: &impl Ports, case: &Case<'_>) -> Outcome {
-        if self.postback.asks_for_status() {
-            return self.outcome(Verdict::Rejected, Some(storage_unavailable()), None);
-        }
-        let copy = match Question::about(case).conversion_id {
-            Some(conversion_id) => ports.recall(self.namespace, &conversion_id).await,
-            None => None,
-        };
-        if copy.is_some() {
-            match judge(case, &Facts { by_key: copy, ..Facts::default() }) {
-                Judgement::Repeat(known) => {
-                    let outcome = self.outcome(Verdict::Duplicate, None, Some(*known));
-                    return Outcome { is_dry_run: self.postback.is_dry_run, ..outcome };
-                }
-                Judgement::Refuse(refusal) if refusal.reason == Reason::Conflict => {
-                    return self.outcome(Verdict::Rejected, Some(refusal), None);
-                }
-                _ => {}
-            }
-        }
-        self.outcome(Verdict::Rejected, Some(storage_unavailable()), None)
     }
 
     /// No campaign was found, and the sender proved himself with the namespace's own token.

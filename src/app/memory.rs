@@ -4,6 +4,11 @@
 //! them. Values that are older than half their life are due: they still serve, and whoever meets
 //! one has it refreshed behind the reply.
 
+mod kept;
+mod wanted;
+
+pub use wanted::{Lookup, Value, Wanted};
+
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -13,6 +18,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
+use crate::domain::attribution::Coupon;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
@@ -28,6 +34,9 @@ const CAMPAIGNS: usize = 2_000;
 const ADVERTISERS: usize = 2_000;
 /// A link is 16 bytes and its place in the table about 80, so that 20,000 take 2 MB.
 const LINKS: usize = 20_000;
+/// Codes have up to 128 characters, so that as many take 2 MB at the very most.
+const COUPONS: usize = 4_000;
+const CUSTOM_IDS: usize = 4_000;
 /// What is due is refreshed in small portions; the rest comes due again.
 const DUE: usize = 50;
 /// A refresh that was taken up and is not done after this long is taken up again.
@@ -35,34 +44,6 @@ const REFRESH_MS: u64 = 5 * SECOND_MS;
 /// Values that may turn out not to exist within a second, before the ledger is asked no more:
 /// somebody is guessing numbers, and D1 answers about 1,000 queries a second for everybody.
 const MAX_UNKNOWN_PER_SECOND: u32 = 100;
-
-/// One value of the configuration, by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Wanted {
-    /// A namespace's settings.
-    Namespace(Namespace),
-    /// The namespace of a custom host name.
-    Host(String),
-    /// A campaign with its landing pages and tokens.
-    Campaign(Namespace, u32),
-    /// A link.
-    Link(Namespace, u32),
-    /// An affiliate's default link of a campaign: `(campaign, affiliate)`.
-    DefaultLink(Namespace, u32, u32),
-    /// An advertiser's tokens.
-    Advertiser(Namespace, u32),
-}
-
-/// What memory says of a value.
-#[derive(Clone, Debug)]
-pub enum Lookup<T> {
-    /// Here it is.
-    Known(Rc<T>),
-    /// There is none.
-    Absent,
-    /// Memory does not know; load it.
-    Unread,
-}
 
 struct Remembered<T> {
     value: Option<Rc<T>>,
@@ -85,6 +66,8 @@ struct Tables {
     links: Table<(Rc<str>, u32), Link>,
     default_links: Table<(Rc<str>, u32, u32), u32>,
     advertisers: Table<(Rc<str>, u32), Advertiser>,
+    coupons: Table<(Rc<str>, u32, String), Coupon>,
+    custom_ids: Table<(Rc<str>, String), u32>,
     /// One shared copy of each namespace's name, for the keys of the other tables.
     names: LruCache<String, Rc<str>>,
     due: HashSet<Wanted>,
@@ -108,6 +91,8 @@ impl Default for Memory {
                 links: table(LINKS),
                 default_links: table(LINKS),
                 advertisers: table(ADVERTISERS),
+                coupons: table(COUPONS),
+                custom_ids: table(CUSTOM_IDS),
                 names: table(NAMESPACES),
                 due: HashSet::new(),
                 refreshing: HashMap::new(),
@@ -242,92 +227,34 @@ impl Memory {
         )
     }
 
-    /// Remembers what was read at a time; `None` that there is none.
-    pub fn remember(&self, wanted: &Wanted, value: Value, now: Timestamp) {
-        let mut tables = self.tables.borrow_mut();
-        tables.due.remove(wanted);
-        tables.refreshing.remove(wanted);
-        let tables = &mut *tables;
-        match (wanted, value) {
-            (Wanted::Namespace(name), Value::Namespace(value)) => {
-                put(&mut tables.namespaces, name.clone(), value, now)
-            }
-            (Wanted::Host(host), Value::Host(value)) => {
-                put(&mut tables.hosts, host.clone(), value, now)
-            }
-            (Wanted::Campaign(name, id), Value::Campaign(value)) => {
-                let key = (tables.name(name), *id);
-                put(&mut tables.campaigns, key, value, now);
-            }
-            (Wanted::Link(name, id), Value::Link(value)) => {
-                let key = (tables.name(name), *id);
-                put(&mut tables.links, key, value, now);
-            }
-            (Wanted::DefaultLink(name, campaign, affiliate), Value::DefaultLink(value)) => {
-                let key = (tables.name(name), *campaign, *affiliate);
-                put(&mut tables.default_links, key, value, now);
-            }
-            (Wanted::Advertiser(name, id), Value::Advertiser(value)) => {
-                let key = (tables.name(name), *id);
-                put(&mut tables.advertisers, key, value, now);
-            }
-            // A value of another kind cannot come from the loader; it would be remembered nowhere.
-            _ => {}
-        }
+    /// A coupon of a campaign by its code, in small letters.
+    pub fn coupon(
+        &self,
+        namespace: &Namespace,
+        campaign: u32,
+        code: &str,
+        now: Timestamp,
+    ) -> Lookup<Coupon> {
+        self.look(
+            now,
+            |t| {
+                let key = (t.name(namespace), campaign, code.to_owned());
+                look_up(&mut t.coupons, &key, now)
+            },
+            || Wanted::Coupon(namespace.clone(), campaign, code.to_owned()),
+        )
     }
 
-    /// While no store answers: lets what memory has serve for another half life, however old.
-    /// Says whether there was anything.
-    pub fn keep_serving(&self, wanted: &Wanted, now: Timestamp) -> bool {
-        let as_if_read = Timestamp::from_ms(now.ms().saturating_sub(DUE_AGE_MS));
-        let mut tables = self.tables.borrow_mut();
-        let tables = &mut *tables;
-        match wanted {
-            Wanted::Namespace(name) => touch(tables.namespaces.get_mut(name.as_str()), as_if_read),
-            Wanted::Host(host) => touch(tables.hosts.get_mut(host), as_if_read),
-            Wanted::Campaign(name, id) => {
-                let key = (tables.name(name), *id);
-                touch(tables.campaigns.get_mut(&key), as_if_read)
-            }
-            Wanted::Link(name, id) => {
-                let key = (tables.name(name), *id);
-                touch(tables.links.get_mut(&key), as_if_read)
-            }
-            Wanted::DefaultLink(name, campaign, affiliate) => {
-                let key = (tables.name(name), *campaign, *affiliate);
-                touch(tables.default_links.get_mut(&key), as_if_read)
-            }
-            Wanted::Advertiser(name, id) => {
-                let key = (tables.name(name), *id);
-                touch(tables.advertisers.get_mut(&key), as_if_read)
-            }
-        }
-    }
-
-    /// Forgets a value, or that there is none, so that it is loaded when it is next wanted.
-    pub fn forget(&self, wanted: &Wanted) {
-        let mut tables = self.tables.borrow_mut();
-        let tables = &mut *tables;
-        match wanted {
-            Wanted::Namespace(name) => drop(tables.namespaces.pop(name)),
-            Wanted::Host(host) => drop(tables.hosts.pop(host)),
-            Wanted::Campaign(name, id) => {
-                let key = (tables.name(name), *id);
-                drop(tables.campaigns.pop(&key));
-            }
-            Wanted::Link(name, id) => {
-                let key = (tables.name(name), *id);
-                drop(tables.links.pop(&key));
-            }
-            Wanted::DefaultLink(name, campaign, affiliate) => {
-                let key = (tables.name(name), *campaign, *affiliate);
-                drop(tables.default_links.pop(&key));
-            }
-            Wanted::Advertiser(name, id) => {
-                let key = (tables.name(name), *id);
-                drop(tables.advertisers.pop(&key));
-            }
-        }
+    /// The number of the affiliate of a custom id.
+    pub fn custom_id(&self, namespace: &Namespace, custom_id: &str, now: Timestamp) -> Lookup<u32> {
+        self.look(
+            now,
+            |t| {
+                let key = (t.name(namespace), custom_id.to_owned());
+                look_up(&mut t.custom_ids, &key, now)
+            },
+            || Wanted::CustomId(namespace.clone(), custom_id.to_owned()),
+        )
     }
 
     /// Whether anything is due.
@@ -356,43 +283,5 @@ impl Memory {
     pub fn may_ask(&self, now: Timestamp) -> bool {
         let (second, count) = self.tables.borrow().unknown;
         second != now.seconds() || count < MAX_UNKNOWN_PER_SECOND
-    }
-}
-
-/// A loaded value of each kind; `None` if there is none. It lives for a moment, between loading and
-/// remembering, so that a box around the largest one would save nothing.
-#[allow(clippy::large_enum_variant)]
-#[derive(Debug)]
-pub enum Value {
-    /// Of [`Wanted::Namespace`].
-    Namespace(Option<NamespaceSettings>),
-    /// Of [`Wanted::Host`].
-    Host(Option<Namespace>),
-    /// Of [`Wanted::Campaign`].
-    Campaign(Option<Campaign>),
-    /// Of [`Wanted::Link`].
-    Link(Option<Link>),
-    /// Of [`Wanted::DefaultLink`].
-    DefaultLink(Option<u32>),
-    /// Of [`Wanted::Advertiser`].
-    Advertiser(Option<Advertiser>),
-}
-
-fn put<K: std::hash::Hash + Eq, T>(
-    table: &mut Table<K, T>,
-    key: K,
-    value: Option<T>,
-    now: Timestamp,
-) {
-    table.put(key, Remembered { value: value.map(Rc::new), read_at: now });
-}
-
-fn touch<T>(found: Option<&mut Remembered<T>>, as_if_read: Timestamp) -> bool {
-    match found {
-        Some(found) => {
-            found.read_at = found.read_at.max(as_if_read);
-            true
-        }
-        None => false,
     }
 }

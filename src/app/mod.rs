@@ -18,6 +18,7 @@ pub mod judge;
 pub mod judge_again;
 pub mod memory;
 pub mod pages;
+mod parties;
 pub mod ports;
 pub mod rate;
 pub mod refusals;

@@ -1,5 +1,6 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
+use super::attribution::Way;
 use super::click_id::ClickKeys;
 use super::click_rules::ClickRules;
 use super::event::{Becomes, Event};
@@ -147,6 +148,10 @@ pub struct Campaign {
     pub is_pixel_allowed: bool,
     /// Whether a known key with other money updates, instead of 409.
     pub is_conflict_updated: bool,
+    /// By what conversions are credited, the strongest first; the click is among them.
+    pub attribution_order: Vec<Way>,
+    /// Whether every purchase must name its customer, and the first one say that it is.
+    pub is_customer_required: bool,
     /// Canonical names that every conversion must bring.
     pub required_parameters: Vec<String>,
     /// The name under which landing pages get the click_id.

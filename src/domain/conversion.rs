@@ -107,8 +107,27 @@ impl Key<'_> {
 }
 
 /// The fields that decide money as they were sent, in their normal form; repeats are compared
-/// with these. Field names are the canonical ones.
+/// with these. Field names are the canonical ones. Beside them stands by what else the payout rule
+/// was chosen: [`BY_COUPON`] and [`FOR_LIFE`].
 pub type SentMoney = Vec<(&'static str, String)>;
+
+/// In [`SentMoney`]: the code of the coupon by which the conversion is credited.
+pub const BY_COUPON: &str = "coupon";
+
+/// In [`SentMoney`]: that lifetime payouts apply.
+pub const FOR_LIFE: &str = "lifetime";
+
+/// What a new conversion has to do with its customer; written beside it, in tables of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customership {
+    /// The merchant's number of the customer.
+    pub customer_id: String,
+    /// The link of the affiliate to whom the customer is seen to belong, 0 for nobody; the commit
+    /// checks it. `None` where nothing depends on it.
+    pub seen_ref_id: Option<u32>,
+    /// Whether the customer belongs to whom the conversion credits from now on.
+    pub is_link_made: bool,
+}
 
 /// A conversion, new or as stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,6 +206,8 @@ pub struct Conversion {
     pub refunds: Option<Refunds>,
     /// What `amount` and `commission` were multiplied by to be in the campaign's currency.
     pub exchange_rate: Option<Decimal>,
+    /// Its customer; only of a new one, as its row does not hold it.
+    pub customer: Option<Customership>,
 }
 
 /// How the names of calls of the API begin that change conversions; those of postbacks differ.
@@ -196,6 +217,16 @@ pub const CALL_PREFIX: &str = "op_";
 pub const RULE_PREFIX: &str = "rule_";
 
 impl Conversion {
+    /// The coupon by which it is credited.
+    pub fn coupon(&self) -> Option<&str> {
+        self.sent_money.iter().find(|(name, _)| *name == BY_COUPON).map(|(_, code)| code.as_str())
+    }
+
+    /// Whether lifetime payouts apply to it.
+    pub fn is_lifetime(&self) -> bool {
+        self.sent_money.iter().any(|(name, _)| *name == FOR_LIFE)
+    }
+
     /// Whether an operator, or one of his rules, changed it last.
     pub fn is_changed_by_operator(&self) -> bool {
         let is_his = |by: &str| by.starts_with(CALL_PREFIX) || by.starts_with(RULE_PREFIX);

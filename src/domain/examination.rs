@@ -2,7 +2,7 @@
 //! in it, and what that changes. The reply never waits for it.
 
 use super::click_rules::{Action, ClickRule, ClickRules, Found, decisive, in_words, reason};
-use super::configuration::{Campaign, Status};
+use super::configuration::{Campaign, Link, Status};
 use super::conversion::Conversion;
 use super::data_centres::is_data_centre;
 use super::judgement::quality::RULE;
@@ -14,13 +14,20 @@ use super::transition::{Author, Change, Wish, change};
 /// job that writes what was kept aside.
 const PATIENCE_MS: u64 = 10 * MINUTE_MS;
 
-/// Whether a new conversion is to be examined: a rule that needs the row is on, there is a click,
-/// and the status leaves something to stop.
-pub fn is_doubtful(campaign: &Campaign, conversion: &Conversion) -> bool {
+/// Whether a new conversion is to be examined: a rule that needs the row is on, its click is what it
+/// is credited by, and the status leaves something to stop. `link` is that of the click that was
+/// sent; a coupon or customer may credit somebody else.
+pub fn is_doubtful(campaign: &Campaign, conversion: &Conversion, link: Option<Link>) -> bool {
     campaign.click_rules.needs_row()
+        && link.is_none_or(|link| is_credited(&link, conversion.ref_id, conversion.affiliate_id))
         && conversion.click_id.is_some()
         && conversion.clicked_at.is_some()
         && can_be_stopped(conversion.status)
+}
+
+/// Whether what is credited is the link of a click.
+pub fn is_credited(link: &Link, ref_id: u32, affiliate_id: u32) -> bool {
+    link.id == ref_id && link.affiliate_id == affiliate_id
 }
 
 /// When a conversion must have been reported for its click's row to be given up `now`.

@@ -1,17 +1,20 @@
 //! The decision about one authenticated postback: pure, so that it can be made on what memory and
 //! request say, made again on what the store says, and made again next week.
 
+mod attribution;
 mod events;
 mod facts;
+mod lifetime;
 mod money;
 pub(crate) mod quality;
 mod rejection;
 mod repeat;
 mod status;
 
-use super::click_id::{ClickId, Country, Flags, looks_lower_cased};
+use super::attribution::Parties;
+use super::click_id::{ClickId, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
-use super::conversion::{Conversion, Key, Source};
+use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source};
 use super::event::Event;
 use super::exchange::Rate;
 use super::payout::Traits;
@@ -20,6 +23,7 @@ use super::postback::Postback;
 use super::time::Timestamp;
 use super::transition::Change;
 use super::verdict::{Reason, Refusal, Warning, WarningCode};
+use attribution::{Credit, attribute, names_others, no_attribution, order_needed};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
 use money::{Basis, money, payout_rule, sent_money};
@@ -47,6 +51,14 @@ pub enum Click<'a> {
 }
 
 impl<'a> Click<'a> {
+    /// The link that made it, of an id that verifies.
+    pub fn link(&self) -> Option<Link> {
+        match *self {
+            Self::Genuine { link, .. } => Some(link),
+            Self::Absent | Self::Unverified(_) => None,
+        }
+    }
+
     /// The id as sent.
     pub fn text(&self) -> Option<&'a str> {
         match *self {
@@ -73,6 +85,10 @@ pub struct Case<'a> {
     pub rates: &'a [Rate],
     /// Its click.
     pub click: Click<'a>,
+    /// Whom it names besides.
+    pub parties: &'a Parties,
+    /// Affiliates who are credited for nothing but earlier clicks.
+    pub blocked_affiliates: &'a [u32],
     /// Its parameters.
     pub postback: &'a Postback,
     /// Warnings of parsing.
@@ -114,18 +130,24 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         return repeat(case, known, facts);
     }
     is_unknown_refund(case)?;
-    let conversion_id = key(case, event, facts)?;
+    let lacks_key = event.is_none() && lacks_key(case);
+    let conversion_id = if lacks_key { None } else { Some(key(case, event, facts)?) };
     let credit = match event {
-        None => attribute(case)?,
+        None => attribute(case, facts)?,
         Some(event) => events::credit(case, event, facts)?,
     };
+    let conversion_id = conversion_id.ok_or_else(order_needed)?;
     intake(case)?;
+    lifetime::require(case, event, facts)?;
     let mut warnings = case.warnings.to_vec();
+    attribution::warn(case, &mut warnings);
     if events::has_no_key(case, event) {
         let message = "without order_id only the time tells a repeat from a new event: the same parameters within 10 minutes are a repeat";
         warnings.push(Warning::about(WarningCode::NoIdempotencyKey, "order_id", message));
     }
-    let basis = basis(case, event, &credit);
+    let mut basis = basis(case, event, &credit);
+    let lifetime = lifetime::lifetime(case, &basis.traits, facts, &credit);
+    basis.traits.is_lifetime = lifetime.is_lifetime;
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
     let (status, why) = status(case, credit.flags, default, &mut warnings)?;
@@ -134,11 +156,15 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let mut explanation = vec![("attribution", credit.why), ("status", quality.why)];
     explanation.extend(money.because);
     explanation.extend(quality.because);
+    explanation.extend(Some(("claims_lost", credit.lost)).filter(|(_, lost)| !lost.is_empty()));
+    explanation.extend(lifetime.why.map(|why| ("lifetime", why)));
     let mut sent_money = sent_money(case, Some(case.campaign.currency));
     // A repeat may name the click that this one left to its initial conversion.
     if let Some(click_id) = credit.click_id.as_ref().filter(|_| case.click.text().is_none()) {
         sent_money.push(("click_id", click_id.clone()));
     }
+    sent_money.extend(credit.coupon.map(|code| (BY_COUPON, code)));
+    sent_money.extend(lifetime.is_lifetime.then(|| (FOR_LIFE, "true".to_owned())));
     Ok(Judgement::Create(Box::new(Conversion {
         conversion_id,
         request_id: case.request_id.to_owned(),
@@ -148,9 +174,9 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         proof: case.proof,
         click_id: credit.click_id,
         clicked_at: credit.clicked_at,
-        ref_id: credit.ref_id,
+        ref_id: credit.credited.ref_id,
         campaign_id: case.campaign.id,
-        affiliate_id: credit.affiliate_id,
+        affiliate_id: credit.credited.affiliate_id,
         event_id: events::number(event),
         event_name: event.map(|event| event.name.clone()),
         order_id: case.postback.order_id.clone(),
@@ -177,6 +203,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         changed_by: None,
         refunds: None,
         exchange_rate: money.exchange_rate,
+        customer: lifetime.customer,
     })))
 }
 
@@ -224,17 +251,16 @@ fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, 
         return events::key(case, event, facts);
     }
     let event_id = events::number(None);
+    let campaign_id = case.campaign.id;
     let key = match (case.campaign.conversions_per_click, case.postback.order_id.as_deref()) {
-        (ConversionsPerClick::One, order_id) => match (case.click.text(), order_id) {
+        (ConversionsPerClick::One, order_id) => match (keying_click(case), order_id) {
             (Some(click_id), _) => Key::Click { click_id, event_id },
-            // A repeat of a known order may leave its click out.
-            (None, Some(order_id)) => {
-                Key::Order { campaign_id: case.campaign.id, event_id, order_id }
-            }
-            (None, None) => return Err(no_attribution()),
+            // So are a sale without a click, and a repeat of a known order that leaves its click out.
+            (None, Some(order_id)) => Key::Order { campaign_id, event_id, order_id },
+            (None, None) => return Err(order_needed()),
         },
         (ConversionsPerClick::PerOrder, Some(order_id)) => {
-            Key::Order { campaign_id: case.campaign.id, event_id, order_id }
+            Key::Order { campaign_id, event_id, order_id }
         }
         (ConversionsPerClick::PerOrder, None) => {
             return Err(Refusal::of(
@@ -247,6 +273,25 @@ fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, 
     Ok(key.conversion_id())
 }
 
+/// The click that makes an initial conversion unique where a click converts once. It does not
+/// depend on who is credited: an operator who archives a coupon must not give a repeat another key.
+/// A text that is no click of ours is none where something else says whom to credit: shops send
+/// the same `none` with all their sales.
+fn keying_click<'a>(case: &Case<'a>) -> Option<&'a str> {
+    match case.click {
+        Click::Genuine { text, .. } => Some(text),
+        Click::Unverified(text) => Some(text).filter(|_| !names_others(case)),
+        Click::Absent => None,
+    }
+}
+
+/// Whether nothing tells an initial conversion from the next one.
+fn lacks_key(case: &Case<'_>) -> bool {
+    case.campaign.conversions_per_click == ConversionsPerClick::One
+        && case.postback.order_id.is_none()
+        && keying_click(case).is_none()
+}
+
 /// The conversion that a case repeats. The order is stronger than the click: it names one sale.
 ///
 /// An id that no key verifies may be recorded in a campaign for which nothing was proved; there it
@@ -254,41 +299,18 @@ fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, 
 ///
 /// What makes a repeat may have been changed since, so that the older conversion's id is another.
 fn known<'a>(case: &Case<'_>, event: Option<&Event>, facts: &'a Facts) -> Option<&'a Conversion> {
-    let of_click = facts.by_click.as_ref().filter(|_| events::is_one_per_click(case, event));
+    let of_click = facts.by_click.as_ref().or(facts.by_customer.as_ref());
+    let of_click = of_click.filter(|_| events::is_one_per_click(case, event));
     let found = [facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
     found.into_iter().flatten().find(|known| known.campaign_id == case.campaign.id)
 }
 
-/// Whom a conversion is credited to, and what is known of the click behind it.
-struct Credit {
-    click_id: Option<String>,
-    clicked_at: Option<Timestamp>,
-    ref_id: u32,
-    affiliate_id: u32,
-    flags: Flags,
-    country: Option<Country>,
-    is_test: bool,
-    why: String,
-}
-
-/// Whom to credit for an initial conversion.
-fn attribute(case: &Case<'_>) -> Result<Credit, Refusal> {
-    match case.click {
-        Click::Genuine { text, id, link } => {
-            window(case, id)?;
-            Ok(Credit::of_click(text, id, link))
-        }
-        Click::Unverified(text) => Err(unknown_click(text)),
-        Click::Absent => Err(no_attribution()),
-    }
-}
-
 /// What the money of a new conversion depends on besides what is sent.
-fn basis<'a>(case: &Case<'a>, event: Option<&Event>, credit: &Credit) -> Basis<'a> {
+fn basis<'a>(case: &Case<'a>, event: Option<&Event>, credit: &'a Credit) -> Basis<'a> {
     let traits = Traits {
-        affiliate_id: credit.affiliate_id,
-        // Nothing attributes by a coupon or a customer yet; a coupon that was merely sent is none.
-        coupon: None,
+        affiliate_id: credit.credited.affiliate_id,
+        // A coupon that was merely sent is none.
+        coupon: credit.coupon.as_deref(),
         is_lifetime: false,
         event_id: events::number(event),
         goal: case.postback.goal.as_deref(),
@@ -305,27 +327,6 @@ pub fn unknown_click(text: &str) -> Refusal {
         "no click of this namespace has this id; send the click_id of the landing page's address exactly as it came"
     };
     Refusal::of(Reason::UnknownClick, "click_id", detail)
-}
-
-fn no_attribution() -> Refusal {
-    Refusal::of(
-        Reason::NoAttribution,
-        "click_id",
-        "nothing says whom to credit: send the click_id that the landing page got in its address",
-    )
-}
-
-/// The click must be recent enough, reckoned at the time of the sale.
-fn window(case: &Case<'_>, id: ClickId) -> Result<(), Refusal> {
-    if occurred_at(case).ms_since(id.time) <= case.campaign.window_ms() {
-        return Ok(());
-    }
-    let detail = format!(
-        "the click of {} is older than the campaign's window of {} days",
-        id.time.to_rfc3339(),
-        case.campaign.window_days
-    );
-    Err(Refusal::of(Reason::ExpiredClick, "click_id", detail))
 }
 
 fn occurred_at(case: &Case<'_>) -> Timestamp {

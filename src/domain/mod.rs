@@ -5,6 +5,7 @@
 //! Types of this layer are not serialised; whoever stores or sends one converts it by hand,
 //! because a serialised type is a promise.
 
+pub mod attribution;
 pub mod click_id;
 pub mod click_parameters;
 pub mod click_rules;

@@ -23,6 +23,9 @@ words! {
 /// `order_id` has 1 to 128 bytes.
 const MAX_ORDER_ID: usize = 128;
 
+/// `customer_id` has 1 to 128 characters, as a customer whom an operator enters.
+const MAX_CUSTOMER_ID: usize = 128;
+
 /// How far ahead of the clock `occurred_at` may be.
 const MAX_AHEAD_MS: u64 = 5 * MINUTE_MS;
 
@@ -43,6 +46,10 @@ pub struct Postback {
     pub coupon: Option<String>,
     /// The merchant's customer.
     pub customer_id: Option<String>,
+    /// Whether this is the customer's first purchase.
+    pub is_new_customer: bool,
+    /// Whether no lifetime payout shall apply.
+    pub skips_lifetime: bool,
     /// The order of an existing conversion.
     pub parent_order_id: Option<String>,
     /// The merchant's order.
@@ -174,7 +181,9 @@ impl Postback {
             ref_id: reader.id("ref_id")?,
             ref_custom_id: reader.text("ref_custom_id"),
             coupon: reader.text("coupon"),
-            customer_id: reader.text("customer_id"),
+            customer_id: reader.customer()?,
+            is_new_customer: reader.flag("new_customer")?,
+            skips_lifetime: reader.flag("skip_lifetime")?,
             parent_order_id: reader.order("parent_order_id")?,
             order_id: reader.order("order_id")?,
             amount: reader.read("amount", amount_form, Decimal::parse_amount)?,
@@ -267,6 +276,12 @@ impl Reader<'_> {
             _ => None,
         })?;
         Ok(truth.unwrap_or(false))
+    }
+
+    fn customer(&self) -> Result<Option<String>, Refusal> {
+        self.read("customer_id", "1 to 128 characters", |text| {
+            (1..=MAX_CUSTOMER_ID).contains(&text.chars().count()).then(|| text.to_owned())
+        })
     }
 
     fn order(&self, name: &str) -> Result<Option<String>, Refusal> {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Statement, Value, changes, json};
+use super::{Statement, Value, changes, customer_rows, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
-use crate::domain::conversion::{Conversion, SentMoney, Source};
+use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
 use crate::domain::judgement::{AssumedInitial, Assumptions, InitialBy};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::namespace::Namespace;
@@ -204,6 +204,7 @@ impl ConversionRow {
             },
             event_name: self.event_name,
             exchange_rate: self.exchange_rate.as_deref().and_then(Decimal::parse_rate),
+            customer: None,
         })
     }
 }
@@ -245,6 +246,16 @@ pub(crate) fn insert(
              AND conversion_id IN ({before}, {after}) AND received_at BETWEEN {from} AND {to})"
         ));
     }
+    if let Some(InitialBy::Customer { customer_id, .. }) = &assumed.question.initial
+        && assumed.question.is_one_per_customer
+    {
+        let customer_id = bind(customer_id.as_str().into());
+        let others = customer_rows::conversions_of(&customer_id, "?11", "?13");
+        guards.push(format!("NOT EXISTS ({others})"));
+    }
+    if let Some(customership) = &conversion.customer {
+        guards.extend(customer_rows::belongs_as_seen(customership, &mut bind));
+    }
     let guard = if guards.is_empty() { "true".to_owned() } else { guards.join(" AND ") };
     let sql = format!(
         "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
@@ -259,12 +270,29 @@ fn initial_stands(
     by: &InitialBy,
     bind: &mut impl FnMut(Value) -> String,
 ) -> String {
-    let (index, found) = match by {
-        InitialBy::Click(click_id) => {
-            ("conversions_click", format!("click_id = {}", bind(click_id.as_str().into())))
-        }
-        InitialBy::Order(_, order_id) => {
-            ("conversions_order", format!("order_id = {}", bind(order_id.as_str().into())))
+    let of_order = |order: String| {
+        format!("INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order}")
+    };
+    let found = match by {
+        InitialBy::Click(click_id) => format!(
+            "INDEXED BY conversions_click WHERE namespace = ?1 AND click_id = {}",
+            bind(click_id.as_str().into())
+        ),
+        InitialBy::Order(_, order_id) => of_order(bind(order_id.as_str().into())),
+        InitialBy::Customer { customer_id, parent_order_id, .. } => {
+            let customer_id = bind(customer_id.as_str().into());
+            let by_customer = customer_rows::initial_of(&customer_id, "?11");
+            let by_order = parent_order_id.as_ref().map(|order| {
+                let order = bind(order.as_str().into());
+                format!(
+                    "SELECT conversion_id FROM conversions {} AND campaign_id = ?11 AND event_id = 0",
+                    of_order(order)
+                )
+            });
+            let by_order = by_order.unwrap_or_else(|| "NULL".to_owned());
+            format!(
+                "WHERE namespace = ?1 AND conversion_id = COALESCE(({by_customer}), ({by_order}))"
+            )
         }
     };
     let since = match initial.since {
@@ -272,7 +300,7 @@ fn initial_stands(
         None => String::new(),
     };
     format!(
-        "EXISTS (SELECT 1 FROM conversions INDEXED BY {index} WHERE namespace = ?1 AND {found} \
+        "EXISTS (SELECT 1 FROM conversions {found} \
          AND campaign_id = ?11 AND event_id = 0 AND affiliate_id = ?12 AND ref_id = ?10 \
          AND {STANDS}{since})"
     )
@@ -282,15 +310,26 @@ fn initial_stands(
 pub(crate) const STANDS: &str = "status IN ('pending', 'hold', 'approved')";
 
 fn sent_money(text: &str) -> SentMoney {
-    let names = ["click_id", "amount", "commission", "currency", "revenue", "payout"];
+    let names =
+        ["click_id", "amount", "commission", "currency", "revenue", "payout", BY_COUPON, FOR_LIFE];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()
 }
 
 fn explanation(text: &str) -> Vec<(&'static str, String)> {
-    let names =
-        ["attribution", "status", "revenue", "payout", "exchange", "updated", "refund", "rule"];
+    let names = [
+        "attribution",
+        "status",
+        "revenue",
+        "payout",
+        "exchange",
+        "updated",
+        "refund",
+        "claims_lost",
+        "lifetime",
+        "rule",
+    ];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()

@@ -8,11 +8,14 @@
 //! | `config/l/{namespace}/{link}` | a link's row | never |
 //! | `config/d/{namespace}/{campaign}/{affiliate}` | the row of a default link | never |
 //! | `config/a/{namespace}/{advertiser}` | an advertiser's row | never |
+//! | `config/o/{namespace}/{campaign}/{SHA-256 of the code}` | a coupon's row | never |
+//! | `config/i/{namespace}/{SHA-256 of the custom id}` | whose custom id it is | never |
 //! | `clicks/{page}` | a page of clicks | with the longest window on it |
 //! | `aside/{page}` | a page that the ledger has not taken yet | never; deleted once it has |
 //! | `answer/{namespace}/{conversion_id}` | a conversion's row | after 90 days |
 //! | `answers/{namespace}/{time}/{parts of ids}` | rows of conversions that came in a rush | after 90 days |
 
+use crate::app::access::hash_of;
 use crate::app::memory::Wanted;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -34,6 +37,11 @@ pub fn configuration(wanted: &Wanted) -> String {
             format!("config/d/{name}/{campaign}/{affiliate}")
         }
         Wanted::Advertiser(name, id) => format!("config/a/{name}/{id}"),
+        // A key takes 512 bytes, and people write whatever they like.
+        Wanted::Coupon(name, campaign, code) => {
+            format!("config/o/{name}/{campaign}/{}", hash_of(code))
+        }
+        Wanted::CustomId(name, custom_id) => format!("config/i/{name}/{}", hash_of(custom_id)),
     }
 }
 

@@ -7,7 +7,9 @@
 use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
-use super::{Database, Statement, Stores, Value, changes, doubt_rows, facts_rows, json};
+use super::{
+    Database, Statement, Stores, Value, changes, customer_rows, doubt_rows, facts_rows, json,
+};
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
@@ -30,6 +32,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
         let mut statements = vec![conversion_row::insert(namespace, conversion, assumed)];
+        statements.extend(customer_rows::insert_beside(namespace, conversion));
         if assumed.is_doubtful {
             statements.push(doubt_rows::insert(namespace, conversion));
         }
@@ -75,8 +78,11 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         namespace: &Namespace,
         question: &Question,
     ) -> Result<Facts, Unavailable> {
-        let results = self.run(vec![facts_rows::select(namespace, question)]).await?;
-        facts_rows::read(question, results.last())
+        let mut statements = vec![facts_rows::select(namespace, question)];
+        statements.extend(customer_rows::select(namespace, question));
+        let results = self.run(statements).await?;
+        let facts = facts_rows::read(question, results.first())?;
+        Ok(Facts { customer: customer_rows::read(results.get(1))?, ..facts })
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {

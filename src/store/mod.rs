@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 mod allowance;
 mod answer_copies;
+mod attribution_rows;
 mod catalog;
 mod changes;
 mod click_rows;
@@ -16,6 +17,7 @@ mod click_rule_rows;
 mod configuration;
 mod configuration_copies;
 mod conversion_row;
+mod customer_rows;
 mod doubt_rows;
 pub mod executor;
 mod explain;

@@ -6,9 +6,10 @@
 
 use super::click_rule_rows::{click_rules, click_rules_column, own_customers};
 use super::row::{Read, rows};
-use super::{Row, Statement, json, payout_rows, unhex};
+use super::{Row, Statement, attribution_rows, json, payout_rows, unhex};
 use crate::app::memory::{Value, Wanted};
 use crate::app::settings::Settings;
+use crate::domain::attribution;
 use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
@@ -50,7 +51,8 @@ const CAMPAIGN: &str = concat!(
     "SELECT id, advertiser_id, state, currency, window_days, conversions_per_click, default_status, \
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
-     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, ",
+     required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
+     attribution_order, is_customer_required, ",
     click_rules_column!(),
     ", (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
@@ -98,6 +100,10 @@ pub(crate) fn select(wanted: &Wanted) -> Statement {
         Wanted::Advertiser(name, id) => {
             Statement::new(ADVERTISER, vec![name.as_str().into(), (*id).into()])
         }
+        Wanted::Coupon(name, campaign, code) => {
+            attribution_rows::select_coupon(name, *campaign, code)
+        }
+        Wanted::CustomId(name, id) => attribution_rows::select_custom_id(name, id),
     }
 }
 
@@ -118,6 +124,10 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
                 |row: AdvertiserRow| Some(Advertiser { token_hashes: hashes(&row.token_hashes) });
             Value::Advertiser(read(row, hashes)?)
         }
+        Wanted::Coupon(_, _, code) => {
+            Value::Coupon(read(row, |row: attribution_rows::CouponRow| row.value(code))?)
+        }
+        Wanted::CustomId(..) => Value::CustomId(read(row, |row: IdRow| Some(row.id))?),
     })
 }
 
@@ -277,6 +287,9 @@ rows! {
         traffic_back_url: Option<String>,
         site_events: String,
         status_words: Option<String>,
+        // Copies that an earlier version wrote have neither.
+        attribution_order: Option<String>,
+        is_customer_required: Option<u8>,
         landing_pages: String,
         // Copies that an earlier version wrote have none of these.
         payouts: Option<String>,
@@ -340,6 +353,12 @@ impl CampaignRow {
                 .collect(),
             events: events?,
             status_words: status_words(self.status_words.as_deref()),
+            attribution_order: attribution::order_of(
+                json::texts(self.attribution_order.as_deref().unwrap_or("[]"))
+                    .iter()
+                    .map(String::as_str),
+            ),
+            is_customer_required: self.is_customer_required == Some(1),
             click_rules: click_rules(self.click_rules.as_deref())?,
         })
     }

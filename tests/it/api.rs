@@ -30,8 +30,17 @@ fn a_new_campaign_shows_every_field_with_its_default() {
     let demo = world.operator_of("demo");
     demo.creates("advertisers", json!({ "name": "Shop" }));
     let shown = demo.creates("campaigns", campaign());
+    let rules = json!({
+        "too_fast_action": "off", "too_fast_seconds": 10, "duplicate_click_action": "off",
+        "ip_cool_down_action": "off", "ip_cool_down_minutes": 60, "bot_action": "hold",
+        "data_centre_action": "off", "data_centre_networks": [], "self_referral_action": "off",
+    });
+    let mut others = shown.clone();
+    for (field, default) in rules.as_object().unwrap() {
+        assert_eq!(others.as_object_mut().unwrap().remove(field).as_ref(), Some(default));
+    }
     assert_eq!(
-        shown,
+        others,
         json!({
             "id": 1, "name": "Shoes", "advertiser_id": 1, "state": "active", "currency": "USD",
             "window_days": 30, "conversions_per_click": "one", "default_status": "approved",
@@ -42,9 +51,8 @@ fn a_new_campaign_shows_every_field_with_its_default() {
             "is_conflict_updated": false, "required_parameters": [],
             "click_id_parameter": "click_id", "deep_link_hosts": [], "deep_link_parameters": {},
             "app_schemes": [], "traffic_back_url": null, "site_events": {}, "status_words": {},
-            "too_fast_action": "off", "too_fast_seconds": 10, "duplicate_click_action": "off",
-            "ip_cool_down_action": "off", "ip_cool_down_minutes": 60, "bot_action": "hold",
-            "data_centre_action": "off", "data_centre_networks": [], "self_referral_action": "off",
+            "attribution_order": ["click_id", "coupon", "customer_id"],
+            "is_customer_required": false,
             "created_at": "2026-11-21T09:30:00.000Z",
             "postback_url": "https://demo-tracking.example.com/postback?click_id=CLICK_ID\
                              &order_id=ORDER_ID&token=TOKEN",
@@ -69,7 +77,8 @@ fn what_was_sent_for_a_campaign_is_what_is_shown() {
         "click_id_parameter": "cid", "deep_link_hosts": ["shop.example", "*.shop.example"],
         "deep_link_parameters": { "src": "{affiliate_id}" }, "app_schemes": ["market"],
         "traffic_back_url": "https://else.example/?c={campaign_id}",
-        "site_events": { "Purchase": "initial" },
+        "site_events": { "Purchase": "initial" }, "is_customer_required": true,
+        "attribution_order": ["affiliate_id", "coupon", "click_id"],
     });
     let shown = demo.creates("campaigns", sent.clone());
     for (name, value) in sent.as_object().unwrap() {
@@ -77,7 +86,8 @@ fn what_was_sent_for_a_campaign_is_what_is_shown() {
     }
     assert_eq!(
         shown["postback_url"],
-        "https://demo-tracking.example.com/postback?click_id=CLICK_ID&order_id=ORDER_ID&amount=AMOUNT"
+        "https://demo-tracking.example.com/postback?click_id=CLICK_ID&order_id=ORDER_ID&amount=AMOUNT\
+         &customer_id=REPLACE&new_customer=REPLACE"
     );
 }
 

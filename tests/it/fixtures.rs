@@ -20,6 +20,10 @@ struct Fixture {
     payouts: Vec<serde_json::Map<String, Value>>,
     #[serde(default)]
     rates: Vec<Value>,
+    #[serde(default)]
+    coupons: Vec<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    customers: Vec<serde_json::Map<String, Value>>,
     clicks: Option<usize>,
     requests: Vec<Ask>,
 }
@@ -66,10 +70,16 @@ fn run(fixture: &Fixture) -> Result<(), String> {
         event["campaign_id"] = 1.into();
         shop.operator.creates("events", event);
     }
-    for payout in &fixture.payouts {
-        let mut payout = payout.clone();
-        payout.insert("campaign_id".to_owned(), 1.into());
-        shop.operator.creates("payouts", Value::Object(payout));
+    for (path, objects) in [
+        ("payouts", &fixture.payouts),
+        ("coupons", &fixture.coupons),
+        ("customers", &fixture.customers),
+    ] {
+        for object in objects {
+            let mut object = object.clone();
+            object.insert("campaign_id".to_owned(), 1.into());
+            shop.operator.creates(path, Value::Object(object));
+        }
     }
     for rate in &fixture.rates {
         shop.operator.creates("rates", rate.clone());

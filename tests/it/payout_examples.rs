@@ -1,7 +1,7 @@
 //! The examples of `docs/payouts.md`: each JSON block is a shop, each row of the table behind it a
 //! postback and what becomes of it.
 
-use backtrail::app::catalog::resources::{PAYOUTS, RATES};
+use backtrail::app::catalog::resources::{COUPONS, CUSTOMERS, PAYOUTS, RATES};
 use backtrail::http::request::Headers;
 use serde_json::{Value, json};
 
@@ -42,14 +42,16 @@ fn example((setup, rest): (&str, &str)) -> Example {
 
 /// The shop of an example.
 fn open<'w>(world: &'w World, setup: &Value) -> Shop<'w> {
-    let known = ["campaign", "payouts", "rates"];
+    let known = ["campaign", "payouts", "rates", "coupons", "customers"];
     let object = setup.as_object().unwrap();
     assert!(object.keys().all(|name| known.contains(&name.as_str())), "{setup}");
     let shop = Shop::with(world, object.get("campaign").cloned().unwrap_or(json!({})));
-    for payout in setup["payouts"].as_array().into_iter().flatten() {
-        let mut payout = payout.clone();
-        payout["campaign_id"] = 1.into();
-        shop.operator.creates("payouts", payout);
+    for path in ["payouts", "coupons", "customers"] {
+        for object in setup[path].as_array().into_iter().flatten() {
+            let mut object = object.clone();
+            object["campaign_id"] = 1.into();
+            shop.operator.creates(path, object);
+        }
     }
     for rate in setup["rates"].as_array().into_iter().flatten() {
         shop.operator.creates("rates", rate.clone());
@@ -61,11 +63,12 @@ fn open<'w>(world: &'w World, setup: &Value) -> Shop<'w> {
 /// Sends a row's postback, and says where its answer is another.
 fn difference(shop: &Shop<'_>, row: &[(String, String)]) -> Option<String> {
     let cell = |name: &str| row.iter().find(|(column, _)| column == name).map(|(_, c)| c.as_str());
-    let link = cell("affiliate").map_or(1, |number| number.parse().unwrap());
+    let link = cell("affiliate").map_or(Some(1), |number| number.parse().ok());
     let country = cell("country").unwrap_or("DE");
-    let id = shop.clicks_with(Headers { country, ..person() }, link);
+    let click = |link| shop.clicks_with(Headers { country, ..person() }, link);
+    let who = link.map_or("campaign_id=1".to_owned(), |link| format!("click_id={}", click(link)));
     let query = cell("postback").unwrap().trim_matches('`');
-    let answer = shop.asks(&format!("click_id={id}&token={TOKEN}&{query}"));
+    let answer = shop.asks(&format!("{who}&token={TOKEN}&{query}"));
     let body: Value = serde_json::from_str(text(&answer)).unwrap();
     if answer.status != 200 {
         let refused = format!("`{} {}`", answer.status, body["reason"].as_str().unwrap());
@@ -81,6 +84,10 @@ fn difference(shop: &Shop<'_>, row: &[(String, String)]) -> Option<String> {
             "revenue" | "payout" => {
                 let found = &body[column]["amount"];
                 (found.clone(), found == expected)
+            }
+            "credited" => {
+                let found = &body["affiliate_id"];
+                (found.clone(), found.as_u64() == expected.parse().ok())
             }
             "status" => (body["status"].clone(), body["status"] == *expected),
             "rate" => (stored["exchange_rate"].clone(), stored["exchange_rate"] == *expected),
@@ -124,6 +131,7 @@ fn an_example_that_is_not_so_is_noticed() {
         ("| 120.00 | 12.00 | 1.2 |", "| 120.00 | 12.00 | 1.15 |"),
         ("`422 no_exchange_rate` | | |", "`422 capped` | | |"),
         ("| postback | payout | rate |", "| postback | payment | rate |"),
+        ("`coupon=VIP&order_id=A&amount=80` | 2 |", "`coupon=VIP&order_id=A&amount=80` | 1 |"),
     ] {
         assert!(DOCUMENT.contains(so), "{so}");
         assert!(!run(&DOCUMENT.replacen(so, not_so, 1)).1.is_empty(), "{not_so}");
@@ -133,6 +141,9 @@ fn an_example_that_is_not_so_is_noticed() {
 #[test]
 fn every_field_of_rules_and_rates_is_explained() {
     for field in PAYOUTS.fields {
+        assert!(DOCUMENT.contains(&format!("`{}`", field.name)), "{}", field.name);
+    }
+    for field in COUPONS.fields.iter().chain(CUSTOMERS.fields) {
         assert!(DOCUMENT.contains(&format!("`{}`", field.name)), "{}", field.name);
     }
     for field in RATES.fields.iter().filter(|field| field.name.contains('_')) {

@@ -81,7 +81,7 @@ fn a_coupon_or_a_customer_that_is_merely_sent_selects_no_rule() {
     rule(&shop, json!({ "coupon": "SUMMER", "payout_fixed": "50.00" }));
     rule(&shop, json!({ "is_lifetime": true, "payout_fixed": "60.00" }));
     rule(&shop, json!({ "event_id": 5, "payout_fixed": "70.00" }));
-    let body = reports(&shop, 1, "coupon=SUMMER&customer_id=7&new_customer=true");
+    let body = reports(&shop, 1, "coupon=SUMMER&customer_id=7");
     assert_eq!(payout(&body), "5.00");
     assert_eq!(
         explanation(&shop, &body)["payout"],

@@ -354,3 +354,24 @@ fn an_event_of_the_same_click_is_no_neighbour_and_follows_what_stands() {
         }
     }
 }
+
+#[test]
+fn a_click_says_nothing_against_whom_a_coupon_credits() {
+    for (order, expected) in [("coupon", "approved"), ("click_id", "hold")] {
+        let world = World::new();
+        let rules = json!({
+            "too_fast_action": "hold", "data_centre_action": "hold", "bot_action": "reject",
+            "attribution_order": [order, if order == "coupon" { "click_id" } else { "coupon" }],
+        });
+        let shop = Shop::with(&world, rules);
+        let coupon = json!({ "campaign_id": 1, "affiliate_id": 2, "code": "TWO" });
+        shop.operator.creates("coupons", coupon);
+        let id = shop.clicks_with(from("203.0.113.7", HETZNER), 1);
+        shop.edge.settles();
+        shop.reports(200, &format!("click_id={id}&coupon=TWO&order_id=A"));
+        shop.edge.examines();
+        shop.edge.ticks();
+        assert_eq!(status(&shop, "A"), expected, "{order}");
+        assert_eq!(examined(&shop, "A").len(), usize::from(order == "click_id"));
+    }
+}

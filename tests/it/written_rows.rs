@@ -64,6 +64,26 @@ fn a_conversion_whose_click_is_to_be_examined_writes_two_rows_more() {
 }
 
 #[test]
+fn a_conversion_that_names_its_customer_writes_at_most_eight_rows() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    shop.operator.creates("payouts", json!({ "campaign_id": 1, "is_lifetime": true }));
+    shop.operator.creates("coupons", json!({ "campaign_id": 1, "affiliate_id": 2, "code": "TWO" }));
+    world.waits_ms(30_001);
+    let written = || -> u64 {
+        let of = |table| shop.count(table) + indexes_entered(&shop, table);
+        of("conversions") + of("inbox") + of("customers") + of("conversion_customers")
+    };
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A&customer_id=K&new_customer=true"));
+    assert_eq!(written(), 8, "a new customer is a profile, its number, and whose conversion it is");
+    shop.reports(200, "campaign_id=1&order_id=B&customer_id=K");
+    assert_eq!(written(), 8 + 5, "a known one: no click, and whose conversion it is");
+    shop.reports(200, "campaign_id=1&order_id=C&coupon=TWO");
+    assert_eq!(written(), 8 + 5 + 4, "a coupon: no click");
+}
+
+#[test]
 fn a_conversion_is_one_row_of_two_tables() {
     let world = World::new();
     let shop = Shop::open(&world);

@@ -27,14 +27,17 @@ pub(super) async fn follow_creation(
     let (mut changed, mut appeared) = (Vec::new(), Vec::new());
     for (index, record) in records.iter().enumerate() {
         let Some(namespace) = namespace_of(place, record) else { continue };
-        // Nothing lists an affiliate who is not blocked.
-        if place.resource.name == "affiliates" && is_active(record) {
-            continue;
-        }
         let claims_default = claims.get(index).copied().unwrap_or_default();
         for wanted in copies_of(place.resource, record, &namespace) {
+            // Nothing lists an affiliate who is not blocked.
+            if matches!(wanted, Wanted::Namespace(_))
+                && place.resource.name == "affiliates"
+                && is_active(record)
+            {
+                continue;
+            }
             let is_new = match wanted {
-                Wanted::Link(..) => true,
+                Wanted::Link(..) | Wanted::Coupon(..) | Wanted::CustomId(..) => true,
                 Wanted::DefaultLink(..) => !claims_default,
                 // A landing page, event or token is part of its owner's copy.
                 _ => place.resource.name == "campaigns" || place.resource.name == "advertisers",
@@ -49,15 +52,21 @@ pub(super) async fn follow_creation(
     }
 }
 
-/// After a change or removal.
+/// After a change or removal; `before` is the object as it was, by whose custom id it was known.
 pub(super) async fn follow_change(
     stores: &impl ConfigurationCopies,
     place: Place<'_>,
+    before: Option<&Record>,
     record: &Record,
     now: Timestamp,
 ) {
     let Some(namespace) = namespace_of(place, record) else { return };
-    let changed = copies_of(place.resource, record, &namespace);
+    let mut changed = copies_of(place.resource, record, &namespace);
+    for wanted in before.iter().flat_map(|before| copies_of(place.resource, before, &namespace)) {
+        if matches!(wanted, Wanted::CustomId(..)) && !changed.contains(&wanted) {
+            changed.push(wanted);
+        }
+    }
     if !changed.is_empty() {
         stores.changed(&changed, now).await;
     }
@@ -85,7 +94,16 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
             vec![Wanted::Campaign(name(), id("campaign_id"))]
         }
         // A namespace's copy lists the affiliates who are blocked, and its rates.
-        "affiliates" | "rates" => vec![Wanted::Namespace(name())],
+        "rates" => vec![Wanted::Namespace(name())],
+        "affiliates" => {
+            let custom_id = record.get("custom_id").and_then(Value::as_str);
+            let by_custom_id = custom_id.map(|id| Wanted::CustomId(name(), id.to_owned()));
+            std::iter::once(Wanted::Namespace(name())).chain(by_custom_id).collect()
+        }
+        "coupons" => {
+            let code = text("code").to_ascii_lowercase();
+            vec![Wanted::Coupon(name(), id("campaign_id"), code)]
+        }
         "links" if is_set(record, "is_default") => vec![
             Wanted::Link(name(), id("id")),
             Wanted::DefaultLink(name(), id("campaign_id"), id("affiliate_id")),

@@ -236,7 +236,7 @@ pub async fn change<E>(
     let facts = Facts { campaign, events, current: Some(current) };
     let changes = read(&facts).map_err(Stopped::Invalid)?;
     let record = stores.change(place, key, &changes).await?.ok_or(Stopped::NotFound)?;
-    copies::follow_change(stores, place, &record, moment.now).await;
+    copies::follow_change(stores, place, facts.current.as_ref(), &record, moment.now).await;
     Ok(record)
 }
 
@@ -253,7 +253,7 @@ pub async fn remove(
     debug_assert!(place.resource.removal != Removal::Refused, "the route table lets none pass");
     let mut record = stores.remove(place, key, moment.now).await?.ok_or(Stopped::NotFound)?;
     name_campaign_of_event(stores, place, &mut record).await?;
-    copies::follow_change(stores, place, &record, moment.now).await;
+    copies::follow_change(stores, place, None, &record, moment.now).await;
     Ok(())
 }
 

@@ -28,6 +28,9 @@ pub enum Kind {
     Reference(&'static str),
     /// The id of an object of another resource, or null for all of them (stored as 0).
     Limit(&'static str),
+    /// The default link of `affiliate_id` in the campaign, taken over when that is set; 0 without
+    /// an affiliate. Only shown.
+    DefaultLink,
     /// The id of the advertiser, campaign or event that a token's level asks for.
     TokenOwner,
     /// A currency's code.
@@ -84,6 +87,8 @@ pub enum Item {
     Scope,
     /// A country of ISO 3166.
     Country,
+    /// A parameter that says whom to credit.
+    Way,
     /// The number of a network (autonomous system), as `AS64496`.
     NetworkNumber,
 }

@@ -8,6 +8,8 @@ const REVOKED_AT: Field = Field::shown("revoked_at", Kind::Time);
 const NAME: Field = Field::required("name", Kind::Name);
 const MONEY_TYPE: Kind = Kind::Choice(&["cpa", "cpl", "fixed", "cps", "revshare"]);
 const LIVE: Kind = Kind::Choice(&["active", "archived"]);
+/// `domain::attribution::DEFAULT_ORDER` as it is stored.
+const DEFAULT_ORDER: &str = r#"["click_id","coupon","customer_id"]"#;
 const ACTION: Kind = Kind::Choice(&["off", "hold", "reject"]);
 
 /// One customer of the installation; only the root key creates them.
@@ -96,6 +98,8 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::nullable("traffic_back_url", Kind::TrafficBack),
         Field::text("site_events", Kind::Map(Entry::SiteEvent), "{}"),
         Field::text("status_words", Kind::Map(Entry::StatusWord), "{}"),
+        Field::text("attribution_order", Kind::List(Item::Way), DEFAULT_ORDER),
+        Field::number("is_customer_required", Kind::Flag, 0),
         Field::text("too_fast_action", ACTION, "off"),
         Field::number("too_fast_seconds", Kind::Count(1, 86_400), 10),
         Field::text("duplicate_click_action", ACTION, "off"),
@@ -175,6 +179,43 @@ pub static LINKS: Resource = Resource {
             Field::nullable("is_default", Kind::Default(&["campaign_id", "affiliate_id"])),
             Field::text("state", LIVE, "active").filter(),
             Field::nullable("name", Kind::Name),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// Codes that credit an affiliate without a click.
+pub static COUPONS: Resource = Resource {
+    most_at_once: 1_000,
+    ..Resource::numbered(
+        "coupons",
+        "coupon",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::required("affiliate_id", Kind::Reference("affiliates")).once().filter(),
+            Field::shown("ref_id", Kind::DefaultLink),
+            Field::required("code", Kind::Code).once().filter(),
+            Field::nullable("starts_at", Kind::Time),
+            Field::nullable("ends_at", Kind::Time),
+            Field::text("state", LIVE, "active").filter(),
+            CREATED_AT,
+        ],
+    )
+};
+
+/// The customers of campaigns, and to whom they belong for life.
+pub static CUSTOMERS: Resource = Resource {
+    most_at_once: 1_000,
+    ..Resource::numbered(
+        "customers",
+        "customer",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::required("customer_id", Kind::Code).once().filter(),
+            Field::nullable("affiliate_id", Kind::Limit("affiliates")).filter(),
+            Field::shown("ref_id", Kind::DefaultLink),
             CREATED_AT,
         ],
     )
@@ -274,7 +315,7 @@ pub static RATES: Resource = Resource {
 };
 
 /// Every resource that is managed.
-pub static ALL: [&Resource; 13] = [
+pub static ALL: [&Resource; 15] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
@@ -288,4 +329,6 @@ pub static ALL: [&Resource; 13] = [
     &SIGNING_SECRETS,
     &PAYOUTS,
     &RATES,
+    &COUPONS,
+    &CUSTOMERS,
 ];

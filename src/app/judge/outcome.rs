@@ -1,5 +1,6 @@
 //! What becomes of a report: what is answered, and what is left to do behind the answer.
 
+use crate::app::parties::names_parties;
 use crate::app::ports::RefusedRequest;
 use crate::domain::configuration::Status;
 use crate::domain::conversion::Conversion;
@@ -86,6 +87,12 @@ pub(super) fn no_campaign(postback: &Postback) -> Refusal {
             format!("this namespace has no campaign {id}; its number stands in the campaign list"),
         ),
         (None, Some(text)) => unknown_click(text),
+        // Whoever is named is somebody in a campaign.
+        (None, None) if names_parties(postback) || postback.customer_id.is_some() => Refusal::of(
+            Reason::MissingParameter,
+            "campaign_id",
+            "without a click_id nothing says which campaign is meant: send its number as campaign_id",
+        ),
         (None, None) => Refusal::of(
             Reason::NoAttribution,
             "click_id",

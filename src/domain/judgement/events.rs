@@ -1,8 +1,9 @@
 //! Events (wire.md 5, design.md 5): which one a postback reports, which conversion it follows, and
 //! whom that credits. An event counts only after an initial conversion that stands.
 
+use super::lifetime::customer_of;
 use super::{Case, Click, Credit, Facts, no_attribution, occurred_at, unknown_click};
-use crate::domain::click_id::Flags;
+use crate::domain::attribution::Credited;
 use crate::domain::configuration::{ConversionsPerClick, Status};
 use crate::domain::conversion::{Conversion, INITIAL, Key, fingerprint};
 use crate::domain::event::{self, Event, Repeat, SAME_REQUEST_MS};
@@ -28,16 +29,33 @@ pub enum Initial {
 pub enum InitialBy {
     /// The click.
     Click(String),
+    /// The customer, and where he has none in the campaign, the order.
+    Customer {
+        /// The campaign.
+        campaign_id: u32,
+        /// The merchant's number of the customer.
+        customer_id: String,
+        /// The order.
+        parent_order_id: Option<String>,
+    },
     /// The campaign and the order.
     Order(u32, String),
 }
 
 impl InitialBy {
-    /// What a case names: its click, else `parent_order_id`.
+    /// What a case names: its click, else its customer, else `parent_order_id`.
     pub(super) fn named(case: &Case<'_>) -> Option<Self> {
-        let by_click = case.click.text().map(|text| Self::Click(text.to_owned()));
-        let parent = || case.postback.parent_order_id.clone();
-        by_click.or_else(|| parent().map(|order| Self::Order(case.campaign.id, order)))
+        let (campaign_id, parent) = (case.campaign.id, case.postback.parent_order_id.clone());
+        match (case.click.text(), customer_of(case), parent) {
+            (Some(click_id), ..) => Some(Self::Click(click_id.to_owned())),
+            (None, Some(customer_id), parent_order_id) => Some(Self::Customer {
+                campaign_id,
+                customer_id: customer_id.to_owned(),
+                parent_order_id,
+            }),
+            (None, None, Some(order_id)) => Some(Self::Order(campaign_id, order_id)),
+            (None, None, None) => None,
+        }
     }
 }
 
@@ -211,12 +229,14 @@ pub(super) fn credit(case: &Case<'_>, event: &Event, facts: &Facts) -> Result<Cr
     Ok(Credit {
         click_id: initial.click_id.clone(),
         clicked_at: initial.clicked_at,
-        ref_id: initial.ref_id,
-        affiliate_id: initial.affiliate_id,
+        credited: Credited { affiliate_id: initial.affiliate_id, ref_id: initial.ref_id },
         flags: initial.click_flags,
         country: initial.country,
         is_test: initial.is_test,
+        // The coupon credits the sale; what follows it is paid by the event's own rules.
+        coupon: None,
         why: format!("as the initial conversion {}", initial.conversion_id),
+        lost: String::new(),
     })
 }
 
@@ -230,6 +250,7 @@ fn unattributed(case: &Case<'_>) -> Refusal {
     let Some(by) = InitialBy::named(case) else { return no_attribution() };
     let what = match by {
         InitialBy::Click(_) => "this click has no initial conversion yet",
+        InitialBy::Customer { .. } => "this customer has no initial conversion in the campaign yet",
         InitialBy::Order(..) => "the campaign has no initial conversion of this parent_order_id",
     };
     let detail = format!(
@@ -239,7 +260,11 @@ fn unattributed(case: &Case<'_>) -> Refusal {
 }
 
 fn initial_named_by(case: &Case<'_>) -> &'static str {
-    if matches!(case.click, Click::Absent) { "parent_order_id" } else { "click_id" }
+    match InitialBy::named(case) {
+        Some(InitialBy::Customer { parent_order_id: None, .. }) => "customer_id",
+        Some(InitialBy::Customer { .. } | InitialBy::Order(..)) => "parent_order_id",
+        Some(InitialBy::Click(_)) | None => "click_id",
+    }
 }
 
 fn named_by(case: &Case<'_>) -> &'static str {
@@ -260,24 +285,4 @@ pub(super) fn repeated(known: &Conversion) -> Refusal {
         known.event_id
     );
     Refusal::of(Reason::RepeatedEvent, "order_id", detail)
-}
-
-impl Credit {
-    /// The credit that a click carries.
-    pub(super) fn of_click(
-        text: &str,
-        id: crate::domain::click_id::ClickId,
-        link: crate::domain::configuration::Link,
-    ) -> Self {
-        Self {
-            click_id: Some(text.to_owned()),
-            clicked_at: Some(id.time),
-            ref_id: link.id,
-            affiliate_id: link.affiliate_id,
-            flags: id.flags,
-            country: id.country,
-            is_test: id.flags.has(Flags::TEST),
-            why: format!("the click_id verifies and names link {}", link.id),
-        }
-    }
 }

@@ -2,19 +2,27 @@
 //! until the commit has checked it.
 
 use super::events::{self, AssumedInitial, Initial, InitialBy, Near};
+use super::lifetime::customer_of;
 use super::{Case, key};
+use crate::domain::attribution::Customer;
 use crate::domain::conversion::Conversion;
 use crate::domain::examination::is_doubtful;
 
 /// What the store knows about a case.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// Whether the store was asked; until then nothing is there, and nothing is absent either.
+    pub is_read: bool,
     /// The conversion of the same key.
     pub by_key: Option<Conversion>,
     /// The conversion of the same click and event.
     pub by_click: Option<Conversion>,
     /// The conversion of the same campaign, event and order.
     pub by_order: Option<Conversion>,
+    /// A conversion of the same customer and event, where the question asks for it.
+    pub by_customer: Option<Conversion>,
+    /// The customer, if the campaign knows him.
+    pub customer: Option<Customer>,
     /// The initial conversion that an event follows.
     pub initial: Initial,
     /// Every conversion of the click, where the question asks for them.
@@ -40,6 +48,10 @@ pub struct Question {
     pub near: Option<Near>,
     /// Whether every conversion of the click is asked for, of whichever event.
     pub is_all_of_click: bool,
+    /// The campaign and the customer.
+    pub customer: Option<(u32, String)>,
+    /// Whether the customer must not have the event yet: it counts once, and no click says of what.
+    pub is_one_per_customer: bool,
 }
 
 impl Question {
@@ -52,14 +64,18 @@ impl Question {
         // A rejection counts them, and names one or all.
         let is_all_of_click = case.postback.new_rejected_reason.is_some();
         let has_answer = is_one_per_click || is_all_of_click;
+        let initial = event.and_then(|_| InitialBy::named(case));
+        let is_by_customer = matches!(initial, Some(InitialBy::Customer { .. }));
         Self {
             conversion_id: key(case, event, &Facts::default()).ok(),
             click_id: case.click.text().filter(|_| has_answer).map(str::to_owned),
             order: order_id.map(|order_id| (case.campaign.id, order_id)),
             event_id: events::number(event),
-            initial: event.and_then(|_| InitialBy::named(case)),
+            initial,
             near: events::near(case, event),
             is_all_of_click,
+            customer: customer_of(case).map(|id| (case.campaign.id, id.to_owned())),
+            is_one_per_customer: is_by_customer && is_one_per_click,
         }
     }
 }
@@ -88,7 +104,7 @@ impl Assumptions {
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
-        let is_doubtful = is_doubtful(case.campaign, conversion);
+        let is_doubtful = is_doubtful(case.campaign, conversion, case.click.link());
         Self { question, is_one_per_click, initial, is_doubtful }
     }
 }

@@ -40,8 +40,8 @@ impl<'a> Basis<'a> {
         Self {
             traits: Traits {
                 affiliate_id: known.affiliate_id,
-                coupon: None,
-                is_lifetime: false,
+                coupon: known.coupon(),
+                is_lifetime: known.is_lifetime(),
                 event_id: known.event_id,
                 goal: postback.goal.as_deref().or(known.goal.as_deref()),
                 country: known.country,

@@ -1,12 +1,13 @@
 //! Rules for clicks that deserve no money, as far as id, request and memory suffice to judge them.
 
-use super::{Case, Click, Credit, occurred_at};
+use super::{Case, Credit, occurred_at};
 use crate::domain::click_id::Flags;
 use crate::domain::click_rules::{
     Action, ClickRule, Found, customer_mark, decisive, in_words, reason,
 };
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{CALL_PREFIX, Conversion};
+use crate::domain::examination::is_credited;
 use crate::domain::time::SECOND_MS;
 use crate::domain::verdict::{Warning, WarningCode};
 
@@ -63,6 +64,13 @@ pub(super) fn quality(
 fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
     let rules = &case.campaign.click_rules;
     let mut all = Vec::new();
+    // A coupon or customer may credit somebody else than the click that was sent.
+    let link = case.click.link();
+    if link.is_some_and(|link| {
+        !is_credited(&link, credit.credited.ref_id, credit.credited.affiliate_id)
+    }) {
+        return all;
+    }
     let mut add = |rule, action, why: String| all.push(Found { rule, action, why });
     if let Some(clicked_at) = credit.clicked_at.filter(|_| rules.too_fast.is_on()) {
         let (took, least) = (occurred_at(case).ms_since(clicked_at), rules.too_fast_seconds);
@@ -75,20 +83,14 @@ fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
     if credit.flags.has(Flags::SUSPECTED_BOT) {
         add(ClickRule::Bot, rules.bot, "the click was made by a known bot".to_owned());
     }
-    if rules.self_referral.is_on() && is_own_sale(case) {
+    let customer = case.postback.customer_id.as_deref().filter(|_| rules.self_referral.is_on());
+    if let (Some(link), Some(customer)) = (link, customer)
+        && link.own_customers.contains(&customer_mark(customer))
+    {
         let why = "customer_id is the affiliate's own number".to_owned();
         add(ClickRule::SelfReferral, rules.self_referral, why);
     }
     all
-}
-
-/// Whether the customer is the affiliate whose link was clicked.
-fn is_own_sale(case: &Case<'_>) -> bool {
-    let (Click::Genuine { link, .. }, Some(customer)) = (case.click, &case.postback.customer_id)
-    else {
-        return false;
-    };
-    link.own_customers.contains(&customer_mark(customer))
 }
 
 /// Whether a rule made the status of a conversion, and no operator has decided since. A sender's

@@ -50,6 +50,7 @@ fn sale(amount: Option<&str>, revenue: i64, payout: i64) -> Conversion {
         event_name: None,
         refunds: None,
         exchange_rate: None,
+        customer: None,
     }
 }
 

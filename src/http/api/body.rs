@@ -18,6 +18,9 @@ const MAX_LINKS_BODY: usize = 2 * 1024 * 1024;
 /// The longest body with statuses: 1,000 of them at about a kilobyte, most of it the reason.
 const MAX_STATUSES_BODY: usize = 1024 * 1024;
 
+/// The longest body with coupons or customers: 1,000 of them at about 500 bytes.
+const MAX_LIST_BODY: usize = 512 * 1024;
+
 /// The longest `Idempotency-Key`.
 const MAX_IDEMPOTENCY_KEY: usize = 200;
 
@@ -25,6 +28,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 200;
 fn limit(path: &str) -> usize {
     match path {
         "/api/v1/links" => MAX_LINKS_BODY,
+        "/api/v1/coupons" | "/api/v1/customers" => MAX_LIST_BODY,
         "/api/v1/conversions/statuses" => MAX_STATUSES_BODY,
         _ => MAX_BODY,
     }

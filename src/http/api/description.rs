@@ -10,6 +10,7 @@ use crate::app::catalog::resource::{Absent, Field, Item, Kind, Record, Resource,
 use crate::app::catalog::resources::{self, CAMPAIGNS, NAMESPACES};
 use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
 use crate::app::settings::Settings;
+use crate::domain::attribution::Way;
 use crate::domain::parameters::NAMES;
 use crate::http::openapi::{Object, fill, headers, list, one_of, put, quoted, reference};
 use crate::http::request::Method;
@@ -328,7 +329,7 @@ fn schema_of(field: &Field) -> String {
         }
         Kind::Json if field.name == "event" => "ReportedEvent",
         Kind::Json => return "{}".to_owned(),
-        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner => "Id",
+        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner | Kind::DefaultLink => "Id",
         Kind::CampaignCurrency | Kind::Currency => "Currency",
         Kind::Hostname => "Hostname",
         Kind::LandingPage => "LandingPageAddress",
@@ -359,6 +360,7 @@ fn list_of(item: Item) -> String {
             let names = canonical.map(|(name, _)| *name);
             one_of(&names.filter(|name| value::is_of_conversion(name)).collect::<Vec<_>>())
         }
+        Item::Way => one_of(&Way::ALL.iter().map(|way| way.as_str()).collect::<Vec<_>>()),
         Item::Country => reference("schemas", "Country"),
         Item::AppScheme => reference("schemas", "AppScheme"),
         Item::NetworkNumber => {

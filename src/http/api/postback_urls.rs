@@ -102,6 +102,10 @@ fn parameters(campaign: &Record, event: Option<&Record>) -> Vec<Parameter> {
     if needs_amount(paying, "revenue") || needs_amount(paying, "payout") {
         parameters.push(Parameter::new("amount", true));
     }
+    let is_customer_required = campaign.get("is_customer_required").and_then(Value::as_u64);
+    if event.is_none() && is_customer_required == Some(1) {
+        parameters.extend(["customer_id", "new_customer"].map(|name| Parameter::new(name, true)));
+    }
     let required: Vec<String> =
         serde_json::from_str(&text(campaign, "required_parameters")).unwrap_or_default();
     for name in required {

@@ -140,6 +140,14 @@ pub(super) fn dangling(field: String) -> FieldFault {
     (field, "unknown_reference", message)
 }
 
+/// An affiliate cannot be credited in a campaign without a link of it.
+fn linkless(field: String) -> FieldFault {
+    let message = "This affiliate has no link of the campaign, by which everything is credited; \
+                   create one first (under /api/v1/links)."
+        .to_owned();
+    (field, "link_required", message)
+}
+
 /// The owner of a resource has as many as it may have.
 fn full(resource: &Resource) -> Response {
     let most = resource.bound.map_or(0, |bound| bound.most);
@@ -174,6 +182,9 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
         ),
         Stopped::Write(WriteFault::Unavailable) => storage_unavailable(),
         Stopped::Write(WriteFault::Taken(column)) => {
+            // The campaign is the last column of the index, behind what is taken.
+            let is_behind = resource.name == resources::CUSTOMERS.name && column == "campaign_id";
+            let column = if is_behind { "customer_id".to_owned() } else { column };
             let detail =
                 format!("Another {} has this {} already.", resource.singular, name(column));
             Response::problem(409, "conflict", &detail)
@@ -188,6 +199,13 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "conflict",
             "Two signing secrets of this campaign are valid already; revoke one of them first.",
         ),
+        Stopped::Write(WriteFault::Missing(column)) if column == "ref_id" => {
+            invalid_fields(vec![linkless("affiliate_id".to_owned())])
+        }
+        Stopped::Dangling(column, places) if column == "ref_id" => {
+            let fault = |place| linkless(format!("{}[{place}].affiliate_id", resource.name));
+            invalid_fields(places.into_iter().map(fault).collect())
+        }
         Stopped::Write(WriteFault::Missing(column))
             if resource.bound.is_some_and(|bound| bound.column == column) =>
         {

@@ -47,7 +47,9 @@ fn shown(field: &Field, record: &Record) -> Value {
         Kind::Time => instant(&stored),
         Kind::Price => price(&stored, record),
         // A token of the namespace itself belongs to no object, and a limit of 0 is none.
-        Kind::TokenOwner | Kind::Limit(_) if stored.as_i64() == Some(0) => Value::Null,
+        Kind::TokenOwner | Kind::Limit(_) | Kind::DefaultLink if stored.as_i64() == Some(0) => {
+            Value::Null
+        }
         _ => stored,
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
             vec![campaign_exists(record, facts), default_is_active(record, &Record::new())]
         }
         "events" => vec![campaign_exists(record, facts)],
-        "campaigns" => vec![site_events_exist(record, facts)],
+        "campaigns" => vec![site_events_exist(record, facts), clicks_credit(record)],
+        "coupons" => {
+            vec![ends_after_start(record, &Record::new()), has_no_outer_spaces(record, "code")]
+        }
+        "customers" => vec![has_no_outer_spaces(record, "customer_id")],
         "tokens" => vec![level_names_its_owner(record)],
         "payouts" => vec![campaign_exists(record, facts)],
         "rates" => vec![currencies_differ(record)],
@@ -39,7 +43,8 @@ pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) ->
             vec![default_stays(changes, current), default_is_active(changes, current)]
         }
         "links" => vec![default_stays(changes, current)],
-        "campaigns" => vec![site_events_exist(changes, facts)],
+        "campaigns" => vec![site_events_exist(changes, facts), clicks_credit(changes)],
+        "coupons" => vec![ends_after_start(changes, current)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -96,6 +101,34 @@ fn site_events_exist(record: &Record, facts: &Facts) -> Option<FieldFault> {
     let message =
         format!("{name:?} cannot become event {id}: the campaign has no such active event.");
     Some(problem::field("site_events", ("unknown_reference", message)))
+}
+
+/// A click_id was handed out as a promise, so that every campaign credits by it.
+fn clicks_credit(record: &Record) -> Option<FieldFault> {
+    let text = record.get("attribution_order")?.as_str()?;
+    let ways: Vec<String> = serde_json::from_str(text).ok()?;
+    if ways.iter().any(|way| way == "click_id") {
+        return None;
+    }
+    let message = "Put click_id into the list; its place is yours to choose.".to_owned();
+    Some(problem::field("attribution_order", ("invalid", message)))
+}
+
+/// Postbacks lose the spaces around their values.
+fn has_no_outer_spaces(record: &Record, field: &str) -> Option<FieldFault> {
+    let text = record.get(field)?.as_str()?;
+    (text.trim_matches(' ') != text).then(|| {
+        let message = "Leave the spaces at its ends out; postbacks lose them.".to_owned();
+        problem::field(field, ("invalid", message))
+    })
+}
+
+/// A coupon is valid for some time.
+fn ends_after_start(changes: &Record, current: &Record) -> Option<FieldFault> {
+    let time = |name: &str| changes.get(name).or_else(|| current.get(name)).and_then(Value::as_u64);
+    (time("ends_at")? <= time("starts_at")?).then(|| {
+        problem::field("ends_at", ("invalid", "Send a later time than starts_at.".to_owned()))
+    })
 }
 
 /// A default is moved, not taken away: `affiliate_id` and clicks without `lp` always lead somewhere.

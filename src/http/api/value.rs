@@ -7,6 +7,7 @@ mod event;
 use super::input::Reading;
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::domain::attribution::Way;
 use crate::domain::click_id::Country;
 use crate::domain::configuration::Status;
 use crate::domain::event::Becomes;
@@ -298,6 +299,7 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
             web_address::is_origin(&lower, reading.call_is_development),
             "an origin such as https://shop.example",
         ),
+        Item::Way => (Way::from_word(text).is_some(), WAYS),
         Item::Scope => (Scope::from_word(text).is_some(), "one of read, write, approve, pii"),
         Item::PostbackParameter => match parameters::canonical_name(text) {
             Some(canonical) if !is_of_conversion(canonical) => {
@@ -317,6 +319,8 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
     }
     Err(invalid(&format!("{text:?} is not {wanted}.")))
 }
+
+const WAYS: &str = "one of click_id, coupon, customer_id, ref_id, ref_custom_id, affiliate_id";
 
 /// Numbers beyond nine digits are for private use.
 fn network_number(lower: &str) -> Option<String> {

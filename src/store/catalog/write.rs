@@ -1,6 +1,8 @@
 //! Writing objects of the catalogue. What must be true for a write is part of its statement: an
 //! expression that finds nothing is null, and `NOT NULL` then refuses the whole batch.
 
+mod defaults;
+
 use serde_json::Value as Json;
 
 use super::read;
@@ -10,6 +12,7 @@ use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
 use crate::store::sql::Sql;
+use defaults::{yield_default_to, yield_default_to_new};
 
 /// Creates objects and reads them back. The statements, in this order; 1, 4 and 5 only with a
 /// name for the request:
@@ -90,8 +93,9 @@ fn insert(draft: &Draft<'_>) -> Statement {
             "(SELECT COALESCE(MAX(id), 0) FROM {table} WHERE namespace = {namespace}) + 1 + new.key"
         ));
     }
+    let is_taken_over = |kind| matches!(kind, Kind::CampaignCurrency | Kind::DefaultLink);
     let is_written =
-        |field: &&Field| field.writable != Writable::Never || field.kind == Kind::CampaignCurrency;
+        |field: &&Field| field.writable != Writable::Never || is_taken_over(field.kind);
     for field in resource.fields.iter().filter(is_written) {
         columns.push(field.column().to_owned());
         values.push(new_value(resource, field, &namespace));
@@ -112,7 +116,7 @@ const MAX_DANGLING: u32 = 20;
 /// Which new objects refer to nothing by a column.
 pub(super) fn dangling(draft: &Draft<'_>, column: &str) -> Option<Statement> {
     let field = draft.place.resource.fields.iter().find(|field| field.name == column)?;
-    let Kind::Reference(_) = field.kind else { return None };
+    let (Kind::Reference(_) | Kind::Limit(_) | Kind::DefaultLink) = field.kind else { return None };
     let mut sql = Sql::default();
     let namespace = sql.bind(scope_of(draft.place));
     let found = new_value(draft.place.resource, field, &namespace);
@@ -136,6 +140,7 @@ fn new_value(resource: &Resource, field: &Field, namespace: &str) -> String {
         Kind::Limit(target) => {
             format!("CASE WHEN {value} IS NULL THEN 0 ELSE {} END", exists(target))
         }
+        Kind::DefaultLink => defaults::link(namespace, &sent("campaign_id"), &sent("affiliate_id")),
         Kind::CampaignCurrency => format!(
             "(SELECT r.currency FROM campaigns AS r WHERE r.namespace = {namespace} AND r.id = {})",
             sent("campaign_id")
@@ -206,29 +211,6 @@ fn within(
         resource.table(),
         bound.most
     )
-}
-
-fn yield_default_to_new(draft: &Draft<'_>) -> Option<Statement> {
-    let resource = draft.place.resource;
-    let (flag, owner) = resource.default_flag()?;
-    let claims = |record: &Record| record.get(flag.name).and_then(Json::as_i64) == Some(1);
-    if !draft.records.iter().any(claims) {
-        return None;
-    }
-    let mut sql = Sql::default();
-    let namespace = sql.bind(scope_of(draft.place));
-    let new = sql.bind(drafts_json(draft));
-    let sent: Vec<String> =
-        owner.iter().map(|column| format!("new.value ->> '{column}'")).collect();
-    let text = format!(
-        "UPDATE {} SET is_default = 0 WHERE namespace = {namespace} AND is_default = 1 AND ({}) IN \
-         (SELECT {} FROM json_each({new}) AS new WHERE new.value ->> 'is_default' = 1) AND {}",
-        resource.table(),
-        owner.join(", "),
-        sent.join(", "),
-        is_ours(&mut sql, draft)
-    );
-    Some(sql.statement(text))
 }
 
 fn note_created(draft: &Draft<'_>, name: &Idempotency) -> Statement {
@@ -303,12 +285,13 @@ pub(super) fn change(place: Place<'_>, key: &Json, changes: &Record) -> Vec<Stat
         let mut sql = Sql::default();
         // A name that no field has is never put into the text.
         let known = place.resource.fields.iter().filter_map(|f| Some((f, changes.get(f.name)?)));
-        let set: Vec<String> = known
+        let mut set: Vec<String> = known
             .map(|(f, value)| {
                 let value = changed_value(&mut sql, place, key, f, value);
                 format!("{} = {value}", f.column())
             })
             .collect();
+        set.extend(link_of_changed_affiliate(&mut sql, place, changes));
         let text = format!(
             "UPDATE {} SET {} WHERE {} AND {} = {}",
             place.resource.table(),
@@ -333,6 +316,13 @@ fn changed_value(
 ) -> String {
     let value = sql.bind_json(value);
     let resource = place.resource;
+    if let Kind::Limit(target) = field.kind {
+        let namespace = sql.bind(scope_of(place));
+        return format!(
+            "CASE WHEN {value} IS NULL THEN 0 ELSE (SELECT r.id FROM {target} AS r \
+             WHERE r.namespace = {namespace} AND r.id = {value}) END"
+        );
+    }
     let bound = resource.bound.filter(|bound| bound.is_of_active && bound.column == field.column());
     let Some((bound, owner)) = bound.and_then(|bound| Some((bound, bound.owner?))) else {
         return value;
@@ -346,16 +336,13 @@ fn changed_value(
     within(resource, &bound, &namespace, Some(of_this), &value)
 }
 
-fn yield_default_to(place: Place<'_>, key: &Json, changes: &Record) -> Option<Statement> {
-    let (flag, owner) = place.resource.default_flag()?;
-    changes.get(flag.name).filter(|value| value.as_i64() == Some(1))?;
-    let mut sql = Sql::default();
-    let confined = read::confined(&mut sql, place);
-    let (table, owner, key) = (place.resource.table(), owner.join(", "), sql.bind_json(key));
-    Some(sql.statement(format!(
-        "UPDATE {table} SET is_default = 0 WHERE {confined} AND is_default = 1 AND id <> {key} \
-         AND ({owner}) = (SELECT {owner} FROM {table} WHERE {confined} AND id = {key})"
-    )))
+/// The default link that follows an affiliate who changes.
+fn link_of_changed_affiliate(sql: &mut Sql, place: Place<'_>, changes: &Record) -> Option<String> {
+    let field = place.resource.fields.iter().find(|field| field.kind == Kind::DefaultLink)?;
+    let affiliate = changes.get("affiliate_id")?;
+    let (namespace, affiliate) = (sql.bind(scope_of(place)), sql.bind_json(affiliate));
+    let campaign = format!("{}.campaign_id", place.resource.table());
+    Some(format!("{} = {}", field.column(), defaults::link(&namespace, &campaign, &affiliate)))
 }
 
 /// Deletes one object.
