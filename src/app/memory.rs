@@ -7,7 +7,7 @@
 mod kept;
 mod wanted;
 
-pub use wanted::{Lookup, Value, Wanted};
+pub use wanted::{Coded, Lookup, Value, Wanted};
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -18,7 +18,6 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
-use crate::domain::attribution::Coupon;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
@@ -35,8 +34,7 @@ const ADVERTISERS: usize = 2_000;
 /// A link is 16 bytes and its place in the table about 80, so that 20,000 take 2 MB.
 const LINKS: usize = 20_000;
 /// Codes have up to 128 characters, so that as many take 2 MB at the very most.
-const COUPONS: usize = 4_000;
-const CUSTOM_IDS: usize = 4_000;
+const CODES: usize = 4_000;
 /// What is due is refreshed in small portions; the rest comes due again.
 const DUE: usize = 50;
 /// A refresh that was taken up and is not done after this long is taken up again.
@@ -66,8 +64,8 @@ struct Tables {
     links: Table<(Rc<str>, u32), Link>,
     default_links: Table<(Rc<str>, u32, u32), u32>,
     advertisers: Table<(Rc<str>, u32), Advertiser>,
-    coupons: Table<(Rc<str>, u32, String), Coupon>,
-    custom_ids: Table<(Rc<str>, String), u32>,
+    /// Coupons and custom ids; each kind of table is a kilobyte of the module.
+    codes: Table<Wanted, Coded>,
     /// One shared copy of each namespace's name, for the keys of the other tables.
     names: LruCache<String, Rc<str>>,
     due: HashSet<Wanted>,
@@ -91,8 +89,7 @@ impl Default for Memory {
                 links: table(LINKS),
                 default_links: table(LINKS),
                 advertisers: table(ADVERTISERS),
-                coupons: table(COUPONS),
-                custom_ids: table(CUSTOM_IDS),
+                codes: table(CODES),
                 names: table(NAMESPACES),
                 due: HashSet::new(),
                 refreshing: HashMap::new(),
@@ -227,34 +224,9 @@ impl Memory {
         )
     }
 
-    /// A coupon of a campaign by its code, in small letters.
-    pub fn coupon(
-        &self,
-        namespace: &Namespace,
-        campaign: u32,
-        code: &str,
-        now: Timestamp,
-    ) -> Lookup<Coupon> {
-        self.look(
-            now,
-            |t| {
-                let key = (t.name(namespace), campaign, code.to_owned());
-                look_up(&mut t.coupons, &key, now)
-            },
-            || Wanted::Coupon(namespace.clone(), campaign, code.to_owned()),
-        )
-    }
-
-    /// The number of the affiliate of a custom id.
-    pub fn custom_id(&self, namespace: &Namespace, custom_id: &str, now: Timestamp) -> Lookup<u32> {
-        self.look(
-            now,
-            |t| {
-                let key = (t.name(namespace), custom_id.to_owned());
-                look_up(&mut t.custom_ids, &key, now)
-            },
-            || Wanted::CustomId(namespace.clone(), custom_id.to_owned()),
-        )
+    /// What a code stands for: [`Wanted::Coupon`] or [`Wanted::CustomId`].
+    pub fn code(&self, wanted: &Wanted, now: Timestamp) -> Lookup<Coded> {
+        self.look(now, |t| look_up(&mut t.codes, wanted, now), || wanted.clone())
     }
 
     /// Whether anything is due.

@@ -101,6 +101,18 @@ pub enum Sought<T> {
     Found(T),
 }
 
+impl<T> Sought<T> {
+    /// What follows from what was found.
+    pub fn and_then<U>(self, find: impl FnOnce(T) -> Sought<U>) -> Sought<U> {
+        match self {
+            Self::Unasked => Sought::Unasked,
+            Self::Unanswered => Sought::Unanswered,
+            Self::Absent => Sought::Absent,
+            Self::Found(found) => find(found),
+        }
+    }
+}
+
 /// What memory knows of those whom a postback names besides its click and customer.
 #[derive(Clone, Debug, Default)]
 pub struct Parties {

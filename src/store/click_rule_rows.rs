@@ -1,10 +1,9 @@
-//! The rules for clicks as they stand in the row of a campaign, and the marks of an affiliate's own
-//! customer numbers in that of a link.
+//! The rules for clicks as they stand in the row of a campaign.
 
 use serde_json::Value;
 
 use super::json;
-use crate::domain::click_rules::{Action, ClickRules, customer_mark};
+use crate::domain::click_rules::{Action, ClickRules};
 
 /// The column that holds all of them, in the order in which [`click_rules`] reads them.
 macro_rules! click_rules_column {
@@ -37,11 +36,6 @@ pub(crate) fn click_rules(text: Option<&str>) -> Option<ClickRules> {
             .collect(),
         self_referral: action(8)?,
     })
-}
-
-/// The marks of a link's row: of its affiliate's own and custom numbers.
-pub(crate) fn own_customers(numbers: [Option<&str>; 2]) -> [u64; 2] {
-    numbers.map(|number| number.map_or(0, customer_mark))
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub(crate) mod json_text;
 mod judge_again;
 pub mod keys;
 mod ledger;
+mod link_row;
 pub mod payout_rows;
 mod row;
 mod settings_rows;

@@ -4,14 +4,15 @@
 //! A row reads leniently what an operator once saved under another version: an unreadable entry
 //! of a list is left out, because refusing the row would stop a campaign.
 
-use super::click_rule_rows::{click_rules, click_rules_column, own_customers};
+use super::click_rule_rows::{click_rules, click_rules_column};
+use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
 use super::{Row, Statement, attribution_rows, json, payout_rows, unhex};
-use crate::app::memory::{Value, Wanted};
+use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
 use crate::domain::configuration::{
-    Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
+    Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
 use crate::domain::event::{Becomes, Event, Origin, Repeat};
@@ -73,9 +74,6 @@ const CAMPAIGN: &str = concat!(
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
-const LINK: &str = "SELECT links.id, campaign_id, affiliate_id, links.state, a.custom_id, a.own_customer_id \
-     FROM links CROSS JOIN affiliates AS a ON a.namespace = ?1 AND a.id = affiliate_id \
-     WHERE links.namespace = ?1 AND links.id = ?2";
 const DEFAULT_LINK: &str = "SELECT id FROM links \
      WHERE namespace = ?1 AND campaign_id = ?2 AND affiliate_id = ?3 AND is_default = 1";
 const ADVERTISER: &str = concat!(
@@ -125,9 +123,13 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Advertiser(read(row, hashes)?)
         }
         Wanted::Coupon(_, _, code) => {
-            Value::Coupon(read(row, |row: attribution_rows::CouponRow| row.value(code))?)
+            Value::Coded(read(row, |row: attribution_rows::CouponRow| {
+                row.value(code).map(Coded::Coupon)
+            })?)
         }
-        Wanted::CustomId(..) => Value::CustomId(read(row, |row: IdRow| Some(row.id))?),
+        Wanted::CustomId(..) => {
+            Value::Coded(read(row, |row: IdRow| Some(Coded::Affiliate(row.id)))?)
+        }
     })
 }
 
@@ -182,31 +184,6 @@ rows! {
 rows! {
     struct AdvertiserRow {
         token_hashes: String,
-    }
-}
-
-rows! {
-    struct LinkRow {
-        id: u32,
-        campaign_id: u32,
-        affiliate_id: u32,
-        state: String,
-        // Copies that an earlier version wrote have neither.
-        custom_id: Option<String>,
-        own_customer_id: Option<String>,
-    }
-}
-
-impl LinkRow {
-    fn value(self) -> Link {
-        let numbers = [&self.custom_id, &self.own_customer_id];
-        Link {
-            id: self.id,
-            campaign_id: self.campaign_id,
-            affiliate_id: self.affiliate_id,
-            is_active: self.state == "active",
-            own_customers: own_customers(numbers.map(|number| number.as_deref())),
-        }
     }
 }
 

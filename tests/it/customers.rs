@@ -224,7 +224,11 @@ fn customers_can_be_listed_imported_and_assigned_to_somebody_else() {
 
     assert_eq!(demo.lists("customers?affiliate_id=2").len(), 0);
     assert_eq!(demo.lists("customers?campaign_id=1").len(), 2);
-    demo.is_refused(Method::Post, "customers", Some(import), (409, "conflict"));
+    let mut again = import;
+    again["customers"][0]["customer_id"] = "c@shop.example".into();
+    let told = demo.is_refused(Method::Post, "customers", Some(again), (409, "conflict"));
+    assert_eq!(told["errors"][0]["field"], "customers[1].customer_id", "{told}");
+    assert_eq!(told["errors"].as_array().unwrap().len(), 1);
     demo.creates("affiliates", json!({ "name": "Cleo" }));
     demo.is_told(
         Method::Patch,

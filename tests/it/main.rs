@@ -17,6 +17,8 @@ mod api_hostile;
 mod api_links;
 mod api_past;
 mod attribution;
+mod attribution_costs;
+mod attribution_model;
 mod click;
 mod click_nowhere;
 mod click_stores;

@@ -117,6 +117,9 @@ pub trait Catalog {
         column: &str,
     ) -> impl Future<Output = Result<Vec<usize>, Unavailable>>;
 
+    /// Which objects of a draft have what another one has already, by their places; some of them.
+    fn taken(&self, draft: &Draft<'_>) -> impl Future<Output = Result<Vec<usize>, Unavailable>>;
+
     /// Sets columns of one object and gives it as it is then; `None` if there is none. May be
     /// repeated.
     fn change(
@@ -160,6 +163,8 @@ pub enum Stopped<E> {
     NameReused,
     /// Objects of a list refer to nothing by this column; their places.
     Dangling(String, Vec<usize>),
+    /// Objects of a list have by this column what another one has already; their places.
+    Taken(String, Vec<usize>),
     /// Nothing was written.
     Write(WriteFault),
 }
@@ -204,6 +209,10 @@ pub async fn create<E>(
         Err(WriteFault::Missing(column)) if draft.records.len() > 1 => {
             let places = stores.dangling(&draft, &column).await?;
             return Err(Stopped::Dangling(column, places));
+        }
+        Err(WriteFault::Taken(column)) if draft.records.len() > 1 => {
+            let places = stores.taken(&draft).await?;
+            return Err(Stopped::Taken(column, places));
         }
         Err(fault) => return Err(Stopped::Write(fault)),
     };

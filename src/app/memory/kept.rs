@@ -35,13 +35,8 @@ impl Memory {
                 let key = (tables.name(name), *id);
                 put(&mut tables.advertisers, key, value, now);
             }
-            (Wanted::Coupon(name, campaign, code), Value::Coupon(value)) => {
-                let key = (tables.name(name), *campaign, code.clone());
-                put(&mut tables.coupons, key, value, now);
-            }
-            (Wanted::CustomId(name, custom_id), Value::CustomId(value)) => {
-                let key = (tables.name(name), custom_id.clone());
-                put(&mut tables.custom_ids, key, value, now);
+            (Wanted::Coupon(..) | Wanted::CustomId(..), Value::Coded(value)) => {
+                put(&mut tables.codes, wanted.clone(), value, now);
             }
             // A value of another kind cannot come from the loader; it would be remembered nowhere.
             _ => {}
@@ -73,13 +68,8 @@ impl Memory {
                 let key = (tables.name(name), *id);
                 touch(tables.advertisers.get_mut(&key), as_if_read)
             }
-            Wanted::Coupon(name, campaign, code) => {
-                let key = (tables.name(name), *campaign, code.clone());
-                touch(tables.coupons.get_mut(&key), as_if_read)
-            }
-            Wanted::CustomId(name, custom_id) => {
-                let key = (tables.name(name), custom_id.clone());
-                touch(tables.custom_ids.get_mut(&key), as_if_read)
+            Wanted::Coupon(..) | Wanted::CustomId(..) => {
+                touch(tables.codes.get_mut(wanted), as_if_read)
             }
         }
     }
@@ -107,14 +97,7 @@ impl Memory {
                 let key = (tables.name(name), *id);
                 drop(tables.advertisers.pop(&key));
             }
-            Wanted::Coupon(name, campaign, code) => {
-                let key = (tables.name(name), *campaign, code.clone());
-                drop(tables.coupons.pop(&key));
-            }
-            Wanted::CustomId(name, custom_id) => {
-                let key = (tables.name(name), custom_id.clone());
-                drop(tables.custom_ids.pop(&key));
-            }
+            Wanted::Coupon(..) | Wanted::CustomId(..) => drop(tables.codes.pop(wanted)),
         }
     }
 }

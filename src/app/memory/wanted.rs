@@ -27,6 +27,15 @@ pub enum Wanted {
     CustomId(Namespace, String),
 }
 
+/// What a code stands for.
+#[derive(Clone, Debug)]
+pub enum Coded {
+    /// Of [`Wanted::Coupon`].
+    Coupon(Coupon),
+    /// The affiliate of [`Wanted::CustomId`].
+    Affiliate(u32),
+}
+
 /// What memory says of a value.
 #[derive(Clone, Debug)]
 pub enum Lookup<T> {
@@ -55,8 +64,6 @@ pub enum Value {
     DefaultLink(Option<u32>),
     /// Of [`Wanted::Advertiser`].
     Advertiser(Option<Advertiser>),
-    /// Of [`Wanted::Coupon`].
-    Coupon(Option<Coupon>),
-    /// Of [`Wanted::CustomId`].
-    CustomId(Option<u32>),
+    /// Of [`Wanted::Coupon`] and [`Wanted::CustomId`].
+    Coded(Option<Coded>),
 }

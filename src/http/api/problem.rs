@@ -165,6 +165,23 @@ fn full(resource: &Resource) -> Response {
     Response::problem(409, "too_many", &detail)
 }
 
+/// Another object has this already; of a list, which ones are at fault.
+fn taken(resource: &Resource, column: String, places: &[usize]) -> Response {
+    // The campaign is the last column of the index, behind what is taken.
+    let is_behind = resource.name == resources::CUSTOMERS.name && column == "campaign_id";
+    let column = if is_behind { "customer_id".to_owned() } else { column };
+    let detail = format!("Another {} has this {column} already.", resource.singular);
+    if places.is_empty() {
+        return Response::problem(409, "conflict", &detail);
+    }
+    let fault =
+        |place: &usize| (format!("{}[{place}].{column}", resource.name), "taken", detail.clone());
+    let faults: Vec<FieldFault> = places.iter().map(fault).collect();
+    let detail =
+        "Some of the list are there already, and none was created; they are named under errors.";
+    Response::problem_of_fields(409, "conflict", detail, &faults)
+}
+
 /// Why a use case stopped.
 pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) -> Response {
     // A column is named as the field that it holds.
@@ -181,14 +198,8 @@ pub(super) fn stopped(resource: &Resource, stopped: Stopped<Vec<FieldFault>>) ->
             "This Idempotency-Key was used for another request; choose a new one.",
         ),
         Stopped::Write(WriteFault::Unavailable) => storage_unavailable(),
-        Stopped::Write(WriteFault::Taken(column)) => {
-            // The campaign is the last column of the index, behind what is taken.
-            let is_behind = resource.name == resources::CUSTOMERS.name && column == "campaign_id";
-            let column = if is_behind { "customer_id".to_owned() } else { column };
-            let detail =
-                format!("Another {} has this {} already.", resource.singular, name(column));
-            Response::problem(409, "conflict", &detail)
-        }
+        Stopped::Write(WriteFault::Taken(column)) => taken(resource, name(column), &[]),
+        Stopped::Taken(column, places) => taken(resource, name(column), &places),
         Stopped::Write(WriteFault::Missing(column)) if column == "hash" => Response::problem(
             409,
             "conflict",

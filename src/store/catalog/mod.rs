@@ -47,10 +47,11 @@ impl<D: Database, B: Blobs> Catalog for Stores<D, B> {
     }
 
     async fn dangling(&self, draft: &Draft<'_>, column: &str) -> Result<Vec<usize>, Unavailable> {
-        let Some(statement) = write::dangling(draft, column) else { return Ok(vec![]) };
-        let rows = self.run(vec![statement]).await?.into_iter().flatten();
-        let place = |row: Row| row.get("place")?.as_u64().and_then(|n| usize::try_from(n).ok());
-        Ok(rows.filter_map(place).collect())
+        self.places(write::dangling(draft, column)).await
+    }
+
+    async fn taken(&self, draft: &Draft<'_>) -> Result<Vec<usize>, Unavailable> {
+        self.places(write::taken(draft)).await
     }
 
     async fn change(
@@ -114,6 +115,14 @@ fn scopes(record: &Record) -> Vec<Scope> {
 }
 
 impl<D: Database, B: Blobs> Stores<D, B> {
+    /// The places of objects of a list.
+    async fn places(&self, statement: Option<Statement>) -> Result<Vec<usize>, Unavailable> {
+        let Some(statement) = statement else { return Ok(vec![]) };
+        let rows = self.run(vec![statement]).await?.into_iter().flatten();
+        let place = |row: Row| row.get("place")?.as_u64().and_then(|n| usize::try_from(n).ok());
+        Ok(rows.filter_map(place).collect())
+    }
+
     /// Runs statements of which a constraint may refuse some.
     async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, WriteFault> {
         self.database.batch(statements).await.map_err(|fault| {

@@ -2,6 +2,7 @@
 //! expression that finds nothing is null, and `NOT NULL` then refuses the whole batch.
 
 mod defaults;
+mod taken;
 
 use serde_json::Value as Json;
 
@@ -13,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
 use crate::store::sql::Sql;
 use defaults::{yield_default_to, yield_default_to_new};
+pub(super) use taken::taken;
 
 /// Creates objects and reads them back. The statements, in this order; 1, 4 and 5 only with a
 /// name for the request:
