@@ -14,8 +14,8 @@ const EXACT = 2000;
 const EXACT_POSTBACKS = 500;
 
 /** What the redirect of one click looks like with its id masked, after checking what must be there. */
-export async function probe(origin) {
-  const { status, headers } = await ask(origin + CLICK, { headers: HEADERS });
+export async function probe(origin, click = CLICK) {
+  const { status, headers } = await ask(origin + click, { headers: HEADERS });
   if (status !== 302) throw new Error(`a click answered ${status}`);
   const location = new URL(headers.find(([name]) => name === "location")?.[1] ?? "missing:");
   const id = location.searchParams.get("click_id") ?? "";
@@ -152,17 +152,22 @@ export async function store(bench) {
 }
 
 /** A supply of ids: from Backtrail's own redirects, or random ones of the same shape where it is left out. */
-export async function clickIds(bench, arm, count) {
-  return many(count, 16, async () => (await probe(bench.server.urls[arm])).id);
+export async function clickIds(bench, arm, count, click = CLICK) {
+  return many(count, 16, async () => (await probe(bench.server.urls[arm], click)).id);
 }
 
 const TABLE = { backtrail_on: "conversions", insert: "postbacks" };
 
+/** What a shop's server sends. */
+export const SHOP = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
+
+/** Every load has orders of its own, whichever measurement it belongs to. */
+let series = 0;
+
 /** Sends a number of postbacks that is known exactly and wants each recorded, and each order once in D1. */
 async function acknowledge(bench, arm, ids) {
-  const headers = { Host: HEADERS.Host, "CF-Connecting-IP": "198.51.100.9" };
   const url = (i) => `${bench.server.urls[arm]}/postback?${POSTBACK}&click_id=${ids[i]}&order_id=exact-${i}`;
-  const answers = await many(ids.length, 16, (i) => ask(url(i), { headers }));
+  const answers = await many(ids.length, 16, (i) => ask(url(i), { headers: SHOP }));
   const wrong = answers.find(({ status, body }) => status !== 200 || JSON.parse(body).verdict !== "recorded");
   if (wrong !== undefined) throw new Error(`a postback to ${arm} answered ${wrong.status}: ${wrong.body}`);
   const statements = [`SELECT count(DISTINCT order_id) AS orders FROM ${TABLE[arm]} WHERE order_id LIKE 'exact-%'`];
@@ -172,45 +177,46 @@ async function acknowledge(bench, arm, ids) {
 }
 
 /** Loads of postbacks, each with an order of its own and one of the clicks that are made here. */
-export async function postbacks(bench) {
+export async function postbacks(bench, { click = CLICK, query = POSTBACK } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "backtrail-bench-"));
   const file = join(folder, "click-ids");
   const origin = bench.has("backtrail_on") ? "backtrail_on" : "redirect";
   const count = Math.ceil(bench.options.seconds * 1500);
   console.log(`postback · fetching ${count} click ids`);
-  const ids = await clickIds(bench, origin, count);
+  const ids = await clickIds(bench, origin, count, click);
   writeFileSync(file, `${ids.join("\n")}\n`);
   await sleep(1000);
-  const headers = { Host: HEADERS.Host, "User-Agent": "shop/1.0", "CF-Connecting-IP": "198.51.100.9" };
-  let series = 0;
   const load = (arm) => {
-    const script = ["postbacks.lua", file, `order-${(series += 1)}-`, POSTBACK];
-    return { url: bench.server.urls[arm], connections: CONNECTIONS, script, headers };
+    const script = ["postbacks.lua", file, `order-${(series += 1)}-`, query];
+    return { url: bench.server.urls[arm], connections: CONNECTIONS, script, headers: SHOP };
   };
   return { ids, load, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** A round of postbacks, each acknowledged after its commit; `where` says which rows are theirs. */
+export async function acknowledged(bench, arm, load, where) {
+  const statements = [`SELECT count(*) AS rows FROM ${where}`];
+  const [{ rows: before }] = await bench.server.ask(arm, "sql", { statements });
+  // What is done behind the last answers belongs to the CPU time.
+  const settle = async () => {
+    await sleep(SETTLE_MS);
+    return { cpu: bench.server.cpuSeconds() };
+  };
+  const result = await round(bench, load, settle);
+  const [{ rows }] = await bench.server.ask(arm, "sql", { statements });
+  result.rows = rows - before;
+  if (result.rows < result.requests || result.rows > result.requests + CONNECTIONS) {
+    result.invalid ??= `${result.requests} postbacks were acknowledged, ${result.rows} rows are new`;
+  }
+  result.note = `${result.perSecond.toFixed(0)}/s, ${result.cpuMicros.toFixed(0)} µs CPU, ${result.rows} rows`;
+  return result;
 }
 
 /** Postbacks, acknowledged after the commit. */
 export async function postback(bench) {
   const arms = bench.arms("backtrail_on", "insert");
   const supply = await postbacks(bench);
-  const run = async (arm, seconds) => {
-    const statements = [`SELECT count(*) AS rows FROM ${TABLE[arm]}`];
-    const [{ rows: before }] = await bench.server.ask(arm, "sql", { statements });
-    // What is done behind the last answers belongs to the CPU time.
-    const settle = async () => {
-      await sleep(SETTLE_MS);
-      return { cpu: bench.server.cpuSeconds() };
-    };
-    const result = await round(bench, { ...supply.load(arm), seconds }, settle);
-    const [{ rows }] = await bench.server.ask(arm, "sql", { statements });
-    result.rows = rows - before;
-    if (result.rows < result.requests || result.rows > result.requests + CONNECTIONS) {
-      result.invalid ??= `${result.requests} postbacks were acknowledged, ${result.rows} rows are new`;
-    }
-    result.note = `${result.perSecond.toFixed(0)}/s, ${result.cpuMicros.toFixed(0)} µs CPU, ${result.rows} rows`;
-    return result;
-  };
+  const run = (arm, seconds) => acknowledged(bench, arm, { ...supply.load(arm), seconds }, TABLE[arm]);
   try {
     for (const arm of arms) await acknowledge(bench, arm, supply.ids.slice(0, EXACT_POSTBACKS));
     for (const arm of arms) await run(arm, bench.options.warm);

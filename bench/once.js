@@ -1,7 +1,7 @@
 // What is counted or timed once per start instead of under load: operations, sizes, start-up.
 import { ask, many, sleep } from "./http.js";
 import { HEADERS } from "./load.js";
-import { clickIds } from "./measure.js";
+import { SHOP, clickIds } from "./measure.js";
 import { sizes } from "./modules.js";
 import { interleave, median } from "./rounds.js";
 import { CLICK, POSTBACK } from "./seed.js";
@@ -10,12 +10,11 @@ const CLICKS = 1000;
 const POSTBACKS = 200;
 const QUIET_MS = 1500;
 
-/** Operations on D1 and KV per 1,000 concurrent clicks, rows written per click and per conversion. */
-export async function counts(bench) {
-  if (!bench.has("backtrail_counted")) return undefined;
+/** What the counted instance asks of D1 and KV during some work. */
+export function counter(bench) {
   const origin = bench.server.urls.backtrail_counted;
   const read = async () => JSON.parse((await ask(`${origin}/bench/counts`, { headers: { Host: HEADERS.Host } })).body);
-  const during = async (work) => {
+  return async (work) => {
     await sleep(QUIET_MS);
     const before = await read();
     await work();
@@ -23,6 +22,19 @@ export async function counts(bench) {
     const after = await read();
     return Object.fromEntries(Object.keys(after).map((key) => [key, after[key] - before[key]]));
   };
+}
+
+/** Median and largest of one count per `number` of what was done in each round. */
+export function figure(rounds, key, number) {
+  const values = rounds.map((round) => round[key] / number);
+  return { median: median(values), max: Math.max(...values) };
+}
+
+/** Operations on D1 and KV per 1,000 concurrent clicks, rows written per click and per conversion. */
+export async function counts(bench) {
+  if (!bench.has("backtrail_counted")) return undefined;
+  const origin = bench.server.urls.backtrail_counted;
+  const during = counter(bench);
   // Configuration is in memory afterwards, and the connections are open.
   await many(CLICKS, CLICKS, () => ask(origin + CLICK, { headers: HEADERS }));
   const results = { clicks: [], conversions: [] };
@@ -38,7 +50,7 @@ export async function counts(bench) {
     const conversions = await during(async () => {
       const answers = await many(POSTBACKS, 8, (i) =>
         ask(`${origin}/postback?${POSTBACK}&click_id=${ids[i]}&order_id=counted-${round}-${i}`, {
-          headers: { Host: HEADERS.Host, "CF-Connecting-IP": "198.51.100.9" },
+          headers: SHOP,
         }),
       );
       const wrong = answers.find(({ status, body }) => status !== 200 || JSON.parse(body).verdict !== "recorded");
@@ -47,9 +59,6 @@ export async function counts(bench) {
     results.conversions.push(conversions);
     console.log(`counts · round ${round} · ${POSTBACKS} postbacks: ${JSON.stringify(conversions)}`);
   }
-  const per = (list, key, number) => median(list.map((round) => round[key] / number));
-  const most = (list, key, number) => Math.max(...list.map((round) => round[key] / number));
-  const figure = (list, key, number) => ({ median: per(list, key, number), max: most(list, key, number) });
   return {
     statements: figure(results.clicks, "statements", CLICKS / 1000),
     puts: figure(results.clicks, "puts", CLICKS / 1000),

@@ -41,7 +41,7 @@ function plain(title, ours, theirs, target, digits = 2) {
   return [title, show(ours), show(theirs), "", spread, wish(target), reached(ours?.max ?? ours?.median, target)];
 }
 
-function lines({ redirect, latency, stored, postback, counts, size, startup, restart }) {
+function lines({ redirect, latency, stored, postback, event, counts, size, startup, restart }) {
   const found = [];
   if (redirect) {
     const { backtrail_off: a, redirect: b } = redirect;
@@ -64,6 +64,14 @@ function lines({ redirect, latency, stored, postback, counts, size, startup, res
     const { backtrail_on: a, insert: b } = postback;
     found.push(ratio("postbacks/s, acknowledged after commit", a, b, "perSecond", { least: 0.8 }));
     found.push(ratio("— CPU µs each", a, b, "cpuMicros"));
+  }
+  if (event) {
+    // Both are Backtrail's: here the control is its own plain postback.
+    const { event: a, plain: b, counts: counted } = event;
+    found.push(ratio("event with personal payout and rate, postbacks/s, against plain ones", a, b, "perSecond", { least: 0.9 }));
+    found.push(ratio("— CPU µs each", a, b, "cpuMicros"));
+    found.push(plain("— D1 rows written per conversion", counted.rows, undefined, { most: 8 }));
+    found.push(plain("— D1 round trips per conversion", counted.roundTrips));
   }
   if (counts) {
     found.push(plain("D1 statements per 1,000 concurrent clicks", counts.statements, undefined, { most: 20 }, 0));
@@ -96,8 +104,10 @@ export function report(results, { options }) {
   const invalid = [];
   const others = [];
   for (const [measurement, arms] of Object.entries(results)) {
-    if (arms === undefined || Array.isArray(arms) || measurement === "counts") continue;
+    if (arms === undefined || Array.isArray(arms)) continue;
     for (const [name, rounds] of Object.entries(arms)) {
+      // Counts are figures, not rounds.
+      if (!Array.isArray(rounds)) continue;
       rounds.forEach((round, i) => {
         if (round.others !== undefined) others.push(round.others);
         if (round.invalid !== undefined) invalid.push(`${measurement}, ${name}, round ${i + 1}: ${round.invalid}`);
@@ -107,6 +117,7 @@ export function report(results, { options }) {
   const rows = [COLUMNS, COLUMNS.map(() => "---"), ...lines(results)];
   const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const table = rows.map((row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`);
+  const unmetered = (results.counts?.unmetered ?? 0) + (results.event?.counts.unmetered ?? 0);
   const { cpu, cores, kernel, workerd, load } = machine();
   const text = [
     ...table,
@@ -115,7 +126,7 @@ export function report(results, { options }) {
     `Stores in ${options.stores} (${fileSystem(options.stores)}). ${cores} × ${cpu}, Linux ${kernel}, ${workerd}, load average at the end ${load}.`,
     ...(others.length > 0 ? [`Other processes used ${decimals(median(others))} processors meanwhile (median), at most ${decimals(Math.max(...others))}.`] : []),
     ...invalid.map((line) => `INVALID and left out: ${line}`),
-    ...(results.counts?.unmetered > 0 ? [`${results.counts.unmetered} statements gave no count of rows.`] : []),
+    ...(unmetered > 0 ? [`${unmetered} statements gave no count of rows.`] : []),
   ].join("\n");
   return { text, isValid: invalid.length === 0 };
 }

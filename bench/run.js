@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withBench } from "./bench.js";
+import { event } from "./event.js";
 import * as measure from "./measure.js";
 import { ROOT } from "./modules.js";
 import * as once from "./once.js";
@@ -12,6 +13,7 @@ const MEASUREMENTS = {
   latency: measure.latency,
   stored: measure.store,
   postback: measure.postback,
+  event,
   counts: once.counts,
   size: once.size,
   startup: once.startup,

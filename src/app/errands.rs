@@ -3,6 +3,7 @@
 use crate::app::answers::Answers;
 use crate::app::doubts::{Doubt, Doubts};
 use crate::app::examine::{Examinations, examine_all};
+use crate::app::full_caps::{CapWatch, note_full_caps};
 use crate::app::judge::Errand;
 use crate::app::memory::Memory;
 use crate::app::pages::Pages;
@@ -114,9 +115,9 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
 }
 
 /// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
-/// that are stale, then notes that it ran.
+/// that are stale, notes which caps are full, then that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + ConfigurationCopies + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,
@@ -125,5 +126,6 @@ pub async fn tick(
     // What stays aside is tried again by the next run, a minute later.
     let _ = ports.write_pages_kept_aside(PAGES_PER_RUN).await;
     let _ = ports.remove_stale(STALE_COPIES_PER_RUN).await;
+    let _ = note_full_caps(ports, settings, now).await;
     let _ = ports.note_cron_run(now).await;
 }

@@ -3,6 +3,7 @@
 //! Synchronous on purpose. What is not in memory is named, loaded by the caller, and the click is
 //! followed again; so there is one path, and it costs no promise when memory knows.
 
+mod drawn;
 mod traced;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use crate::app::memory::{Lookup, Memory, Wanted};
 use crate::app::pages::{ClickRecord, Duty, Pages, Place};
 use crate::app::settings::{Moment, Settings};
+use crate::domain::cap::is_closed;
 use crate::domain::click_id::{ClickId, Country, Flags};
 use crate::domain::click_parameters::ClickParameters;
 use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, NamespaceSettings};
@@ -21,6 +23,7 @@ use crate::domain::trace::Origin;
 use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
 use crate::domain::web_address::{self, WebAddress};
+use drawn::{page_name, random_digits};
 pub use traced::Missing;
 
 /// A request for `/click`, read but not judged.
@@ -99,10 +102,13 @@ pub fn follow(
         visit: visit::read(memory.agents.read(arrival.user_agent), &arrival.hints),
     };
     match (link, campaign) {
-        (Some(link), Some(campaign)) if is_open(&space, &campaign, &link) => {
-            if click.lacks_origin(&campaign) {
-                return Err(Missing::Origin);
-            }
+        (Some(link), Some(campaign))
+            if is_open(&space, &campaign, &link)
+                && !is_closed(&campaign.caps, link.affiliate_id, || {
+                    settings.date_in(&space.time_zone, moment.now)
+                }) =>
+        {
+            click.has_origin(&campaign)?;
             Ok(click.to_campaign(pages, &campaign, &link))
         }
         (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),
@@ -388,13 +394,4 @@ const SUB_NAMES: [&str; 10] =
 /// Headers are kept up to 512 bytes, like parameters; a page of clicks holds 500 of them.
 fn bounded(text: &str) -> &str {
     text.get(..text.floor_char_boundary(512)).unwrap_or(text)
-}
-
-fn page_name(random: [u8; 32]) -> u64 {
-    random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> 16
-}
-
-fn random_digits(random: [u8; 32]) -> String {
-    let number = random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    format!("{:010}", number % 10_000_000_000)
 }

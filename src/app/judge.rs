@@ -8,12 +8,14 @@ mod unwritten;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
 
-use decide::decide;
+use decide::{decide, on_facts, today};
 use refused::refused_request;
 
 use crate::app::memory::Memory;
 use crate::app::parties::{names_parties, parties};
-use crate::app::ports::{AnswerCopies, Commit, Configuration, InboxEntry, Ledger, Unavailable};
+use crate::app::ports::{
+    AnswerCopies, Calendar, Commit, Configuration, InboxEntry, Ledger, Unavailable,
+};
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::attribution::Parties;
@@ -31,8 +33,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Refusal, Verdict, Warning};
 
 /// What judging needs of the world.
-pub trait Ports: Ledger + AnswerCopies + Configuration {}
-impl<T: Ledger + AnswerCopies + Configuration> Ports for T {}
+pub trait Ports: Ledger + AnswerCopies + Configuration + Calendar {}
+impl<T: Ledger + AnswerCopies + Configuration + Calendar> Ports for T {}
 
 /// How often a contradicted commit is decided anew. Each contradiction means that somebody else
 /// committed in between, after which the facts say so; a second one needs a second somebody.
@@ -68,7 +70,7 @@ pub fn request_id(moment: &Moment<'_>) -> String {
 ///
 /// 1. namespace and campaign: of a click_id that verifies, else `campaign_id`, else of the token;
 /// 2. authenticate (401, 403);
-/// 3. the decision: permission, key, event, attribution, window, status, money;
+/// 3. the decision: permission, key, event, attribution, window, caps, status, money;
 /// 4. commit, and if an assumption was wrong, the same decision on the facts;
 /// 5. answer; 503 if the ledger is down and no copy knows the key.
 pub async fn report(
@@ -197,11 +199,13 @@ impl Trial<'_> {
             true => parties(ports, memory, (space, campaign), said, self.judged_at).await,
             false => Parties::default(),
         };
+        let today = today(ports, space, campaign, self.arrived_at);
         let case = Case {
             request_id: &self.request_id,
             source: self.source,
             proof: self.proof,
             arrived_at: self.arrived_at,
+            today: today.as_ref(),
             campaign,
             rates: &space.rates,
             click: self.situation.click(postback),
@@ -222,8 +226,7 @@ impl Trial<'_> {
     async fn settle(&self, ports: &impl Ports, case: &Case<'_>) -> Result<Outcome, Unavailable> {
         let mut judgement = judge(case, &Facts::default());
         if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
-            let facts = ports.facts(self.namespace, &Question::about(case)).await?;
-            judgement = decide(ports, self.namespace, case, facts).await?;
+            judgement = on_facts(ports, self.namespace, case).await?;
         }
         if self.postback.is_dry_run {
             return Ok(self.dry_run(case, judgement));
@@ -345,10 +348,11 @@ impl Trial<'_> {
         conversion: Option<Conversion>,
     ) -> Outcome {
         let campaign = self.situation.campaign.as_deref();
+        let sees_money = campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign));
         Outcome {
             request_id: self.request_id.clone(),
             verdict,
-            refusal,
+            refusal: refusal.map(|refusal| outcome::as_told(refusal, sees_money)),
             campaign_id: campaign.map(|campaign| campaign.id),
             click_id: self.postback.click_id.clone().filter(|_| self.situation.genuine.is_some()),
             conversion,
@@ -356,7 +360,7 @@ impl Trial<'_> {
                 .and_then(|campaign| self.event(campaign))
                 .map(|event| (event.id, event.name.clone())),
             current_status: None,
-            sees_money: campaign.is_some_and(|campaign| may(self.proof, Act::SeeMoney, campaign)),
+            sees_money,
             is_dry_run: false,
             format: self.postback.reply_format.unwrap_or(ReplyFormat::Json),
             errand: None,

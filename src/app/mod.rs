@@ -13,6 +13,7 @@ pub mod errands;
 pub mod examine;
 pub mod explain;
 pub mod follow;
+pub mod full_caps;
 pub mod history;
 pub mod judge;
 pub mod judge_again;

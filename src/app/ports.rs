@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::app::memory::Wanted;
+use crate::domain::cap::LocalDate;
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::judgement::{Assumptions, Facts, Question};
@@ -185,6 +186,12 @@ pub struct RefusedRequest {
     /// Where a sample of it would be kept, 0 to 99: chosen at random, so that the samples of an
     /// hour are not only its first ones.
     pub slot: u8,
+}
+
+/// What the platform knows of time zones.
+pub trait Calendar {
+    /// The date in a zone of this name; in UTC if the platform does not know that (any more).
+    fn local_date(&self, zone: &str, at: Timestamp) -> LocalDate;
 }
 
 /// Copies of recorded conversions that answer a repeat while the ledger is down. Best effort.

@@ -1,5 +1,6 @@
 //! What an installation is set up with, and the moment of a request.
 
+use crate::domain::cap::LocalDate;
 use crate::domain::click_id::Keyring;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -25,12 +26,20 @@ pub struct Settings {
     pub storage_timeout_ms: u64,
     /// The token with which the demo shop converts, in development.
     pub demo_token: Option<String>,
+    /// The platform's knowledge of time zones: the date in a zone by IANA's name; `None` for a
+    /// name that it does not know.
+    pub local_date: fn(&str, Timestamp) -> Option<LocalDate>,
 }
 
 impl Settings {
     /// Where a namespace is reached: `https://demo-tracking.example.com`, without a slash.
     pub fn origin_of(&self, namespace: &Namespace) -> String {
         self.tracking_url.replace("{namespace}", namespace.as_str())
+    }
+
+    /// The date in a zone; in UTC if the platform does not know that (any more).
+    pub fn date_in(&self, zone: &str, at: Timestamp) -> LocalDate {
+        (self.local_date)(zone, at).unwrap_or_else(|| LocalDate::utc(at))
     }
 
     /// The domain that all tracking hosts of this installation share: `example.com`.

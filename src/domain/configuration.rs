@@ -1,6 +1,7 @@
 //! What an operator has set up, as the click and the judge need it: parsed once, ready to use.
 
 use super::attribution::Way;
+use super::cap::Cap;
 use super::click_id::ClickKeys;
 use super::click_rules::ClickRules;
 use super::event::{Becomes, Event};
@@ -98,6 +99,8 @@ pub struct NamespaceSettings {
     pub blocked_affiliates: Vec<u32>,
     /// What amounts in other currencies are converted with.
     pub rates: Vec<Rate>,
+    /// IANA's name of the time zone of its days and months.
+    pub time_zone: String,
 }
 
 /// A destination of a campaign.
@@ -174,6 +177,8 @@ pub struct Campaign {
     pub site_events: Vec<(String, Becomes)>,
     /// What it counts after the initial conversion, archived ones too.
     pub events: Vec<Event>,
+    /// What bounds its conversions.
+    pub caps: Vec<Cap>,
     /// What becomes of clicks that deserve no money.
     pub click_rules: ClickRules,
 }

@@ -233,6 +233,13 @@ impl Conversion {
         self.changed_by.as_deref().is_some_and(is_his)
     }
 
+    /// Whether it stands against what its sender said before: an operator changed it last, or a soft
+    /// cap has let it wait since it was recorded. Only what is new changes it then.
+    pub fn withstands_repeats(&self) -> bool {
+        let is_over_cap = self.explanation.iter().any(|(what, _)| *what == "cap");
+        self.is_changed_by_operator() || is_over_cap && self.changed_by.is_none()
+    }
+
     /// Says how something came about, instead of what was said of it before.
     pub fn explain(&mut self, what: &'static str, why: String) {
         self.explanation.retain(|(explained, _)| *explained != what);

@@ -2,6 +2,7 @@
 //! request say, made again on what the store says, and made again next week.
 
 mod attribution;
+mod caps;
 mod events;
 mod facts;
 mod lifetime;
@@ -12,6 +13,7 @@ mod repeat;
 mod status;
 
 use super::attribution::Parties;
+use super::cap::LocalDate;
 use super::click_id::{ClickId, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source};
@@ -24,6 +26,7 @@ use super::time::Timestamp;
 use super::transition::Change;
 use super::verdict::{Reason, Refusal, Warning, WarningCode};
 use attribution::{Credit, attribute, names_others, no_attribution, order_needed};
+pub use caps::{AssumedCaps, Free};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
 use money::{Basis, money, payout_rule, sent_money};
@@ -79,6 +82,8 @@ pub struct Case<'a> {
     pub proof: Proof,
     /// When it arrived: *now*, also when it is judged again later.
     pub arrived_at: Timestamp,
+    /// The date of the arrival in the namespace's time zone, where the campaign has caps.
+    pub today: Option<&'a LocalDate>,
     /// The campaign that it was authenticated for.
     pub campaign: &'a Campaign,
     /// The namespace's rates of exchange.
@@ -139,6 +144,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let conversion_id = conversion_id.ok_or_else(order_needed)?;
     intake(case)?;
     lifetime::require(case, event, facts)?;
+    caps::refuse_if_full(case, event, &credit, facts)?;
     let mut warnings = case.warnings.to_vec();
     attribution::warn(case, &mut warnings);
     if events::has_no_key(case, event) {
@@ -150,10 +156,13 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     basis.traits.is_lifetime = lifetime.is_lifetime;
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
-    let (status, why) = status(case, credit.flags, default, &mut warnings)?;
-    let quality = quality(case, &credit, (status, why), &mut warnings);
+    let wanted = status(case, credit.flags, default, &mut warnings)?;
+    let quality = quality(case, &credit, wanted, &mut warnings);
+    let wanted = (quality.status, quality.why);
+    let ((status, why), full_cap) = caps::soften(case, event, &credit, facts, wanted);
     let money = money(case, &basis, &rule, &mut warnings)?;
-    let mut explanation = vec![("attribution", credit.why), ("status", quality.why)];
+    let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    explanation.extend(full_cap.map(|cap| ("cap", cap)));
     explanation.extend(money.because);
     explanation.extend(quality.because);
     explanation.extend(Some(("claims_lost", credit.lost)).filter(|(_, lost)| !lost.is_empty()));
@@ -180,7 +189,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         event_id: events::number(event),
         event_name: event.map(|event| event.name.clone()),
         order_id: case.postback.order_id.clone(),
-        status: quality.status,
+        status,
         status_reason: quality.reason.or_else(|| status_reason(case.postback)),
         currency: case.campaign.currency,
         amount: money.amount,
@@ -191,7 +200,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         click_flags: credit.flags,
         country: credit.country,
         sent_money,
-        first_status: quality.status,
+        first_status: status,
         first_revenue: money.revenue,
         first_payout: money.payout,
         warnings,

@@ -6,6 +6,7 @@
 //! because a serialised type is a promise.
 
 pub mod attribution;
+pub mod cap;
 pub mod click_id;
 pub mod click_parameters;
 pub mod click_rules;

@@ -48,6 +48,25 @@ export function sleep(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+// A format for each zone, because making one costs far more than using it.
+const formats = new Map();
+
+// The date in a time zone as YYYY-MM-DD; empty for a zone that the runtime does not know.
+export function localDate(zone, milliseconds) {
+  let format = formats.get(zone);
+  if (format === undefined) {
+    try {
+      format = new Intl.DateTimeFormat("en-US", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+    } catch {
+      return "";
+    }
+    if (formats.size >= 200) formats.clear();
+    formats.set(zone, format);
+  }
+  const parts = Object.fromEntries(format.formatToParts(milliseconds).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}`;
+}
+
 export function log(text) {
   console.error(text);
 }

@@ -6,6 +6,8 @@
 use wasm_bindgen::prelude::*;
 
 use super::environment;
+use crate::domain::cap::LocalDate;
+use crate::domain::time::Timestamp;
 use crate::store::json_text::ArrayText;
 use crate::store::{BlobFault, Blobs, Database, DatabaseFault, Row, Statement, Value};
 
@@ -44,6 +46,8 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn sleep(milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = localDate)]
+    fn date_in_zone(zone: &str, milliseconds: f64) -> String;
     #[wasm_bindgen(js_name = log)]
     fn console(text: &str);
 }
@@ -51,6 +55,11 @@ extern "C" {
 /// Writes a line to the log: what failed, never what somebody sent.
 pub(super) fn log(text: &str) {
     console(text);
+}
+
+/// The date in a time zone; `None` for one that the runtime does not know.
+pub(super) fn local_date(zone: &str, at: Timestamp) -> Option<LocalDate> {
+    LocalDate::parse(&date_in_zone(zone, at.ms() as f64))
 }
 
 /// Waits.

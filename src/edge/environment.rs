@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use wasm_bindgen::JsValue;
 
+use super::bindings;
 use crate::app::settings::Settings;
 use crate::domain::click_id::Keyring;
 
@@ -50,6 +51,7 @@ pub(super) fn read(env: &JsValue) -> Result<Settings, String> {
         is_recording: switch(env, "CLICK_RECORDING")?,
         storage_timeout_ms: number(env, "STORAGE_TIMEOUT_MS", 800)?,
         demo_token: text(env, "DEMO_TOKEN").filter(|_| is_development),
+        local_date: bindings::local_date,
     })
 }
 

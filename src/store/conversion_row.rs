@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Statement, Value, changes, customer_rows, json};
+use super::{Statement, Value, cap_rows, changes, customer_rows, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
@@ -211,8 +211,8 @@ impl ConversionRow {
 
 /// `INSERT` of a conversion. The primary key and the unique index forbid counting a key or order
 /// twice; the guards hold what else the decision assumed: that the click, whatever made earlier
-/// keys, has none of this kind, that an event's initial conversion stands, and that nothing near
-/// is the same request.
+/// keys, has none of this kind, that an event's initial conversion stands, that nothing near is the
+/// same request, and that no cap is full.
 pub(crate) fn insert(
     namespace: &Namespace,
     conversion: &Conversion,
@@ -256,9 +256,14 @@ pub(crate) fn insert(
     if let Some(customership) = &conversion.customer {
         guards.extend(customer_rows::belongs_as_seen(customership, &mut bind));
     }
+    let (mut column, mut mark) = ("", String::new());
+    if !assumed.caps.places.is_empty() {
+        (column, mark) = (", caps", format!(", {}", bind(cap_rows::marks(&assumed.caps).into())));
+        guards.extend(cap_rows::guard(&assumed.caps, &mut bind));
+    }
     let guard = if guards.is_empty() { "true".to_owned() } else { guards.join(" AND ") };
     let sql = format!(
-        "INSERT INTO conversions (namespace, {COLUMNS}) SELECT {} WHERE {guard} ON CONFLICT DO NOTHING",
+        "INSERT INTO conversions (namespace, {COLUMNS}{column}) SELECT {}{mark} WHERE {guard} ON CONFLICT DO NOTHING",
         placeholders.join(", ")
     );
     Statement::new(sql, parameters)
@@ -328,6 +333,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "refund",
         "claims_lost",
         "lifetime",
+        "cap",
         "rule",
     ];
     let known =

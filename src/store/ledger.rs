@@ -8,7 +8,8 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, changes, customer_rows, doubt_rows, facts_rows, json,
+    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, doubt_rows, facts_rows,
+    json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
@@ -79,10 +80,19 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         question: &Question,
     ) -> Result<Facts, Unavailable> {
         let mut statements = vec![facts_rows::select(namespace, question)];
-        statements.extend(customer_rows::select(namespace, question));
+        let customer = customer_rows::select(namespace, question);
+        let has_customer = customer.is_some();
+        statements.extend(customer);
+        statements.extend(cap_rows::select(namespace, &question.places));
         let results = self.run(statements).await?;
         let facts = facts_rows::read(question, results.first())?;
-        Ok(Facts { customer: customer_rows::read(results.get(1))?, ..facts })
+        let mut others = results.iter().skip(1);
+        let customer = if has_customer { others.next() } else { None };
+        Ok(Facts {
+            customer: customer_rows::read(customer)?,
+            uses: cap_rows::uses(others.next())?,
+            ..facts
+        })
     }
 
     async fn note(&self, namespace: &Namespace, entry: &InboxEntry) -> Result<(), Unavailable> {

@@ -4,10 +4,12 @@
 //! A row reads leniently what an operator once saved under another version: an unreadable entry
 //! of a list is left out, because refusing the row would stop a campaign.
 
+use super::attribution_rows::CouponRow;
 use super::click_rule_rows::{click_rules, click_rules_column};
+use super::event_rows::{EventRow, rule};
 use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
-use super::{Row, Statement, attribution_rows, json, payout_rows, unhex};
+use super::{Row, Statement, attribution_rows, cap_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
@@ -15,8 +17,8 @@ use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
-use crate::domain::event::{Becomes, Event, Origin, Repeat};
-use crate::domain::money::{BasisPoints, Currency, MoneyType, Rule};
+use crate::domain::event::{Becomes, Event};
+use crate::domain::money::Currency;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::Network;
 use crate::domain::signature::{Derivation, SigningKey};
@@ -39,7 +41,7 @@ macro_rules! tokens_of {
 }
 
 const NAMESPACE: &str = concat!(
-    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, \
+    "SELECT name, postback_ref_id, is_pixels_enabled, traffic_back_url, collect_origins, time_zone, \
      (SELECT json_group_array(json_array(from_currency, to_currency, rate, valid_from)) \
       FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
@@ -68,7 +70,8 @@ const CAMPAIGN: &str = concat!(
       'window_days', e.window_days, 'parameters', e.parameters, 'state', e.state, 'token_hashes', \
       (SELECT json_group_array(hash) FROM tokens INDEXED BY tokens_owner WHERE tokens.namespace = ?1 \
        AND level = 'event' AND level_id = e.id AND revoked_at IS NULL) || '')) \
-      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events, ",
+      FROM events e INDEXED BY events_of_campaign WHERE e.namespace = ?1 AND e.campaign_id = ?2) AS events,",
+    cap_rows::caps_of_campaign!(),
     tokens_of!("campaign", "?2"),
     ", (SELECT json_group_array(derivation) FROM signing_secrets INDEXED BY signing_secrets_owner \
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
@@ -123,9 +126,7 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
             Value::Advertiser(read(row, hashes)?)
         }
         Wanted::Coupon(_, _, code) => {
-            Value::Coded(read(row, |row: attribution_rows::CouponRow| {
-                row.value(code).map(Coded::Coupon)
-            })?)
+            Value::Coded(read(row, |row: CouponRow| row.value(code).map(Coded::Coupon))?)
         }
         Wanted::CustomId(..) => {
             Value::Coded(read(row, |row: IdRow| Some(Coded::Affiliate(row.id)))?)
@@ -149,6 +150,8 @@ rows! {
         collect_origins: String,
         blocked_affiliates: String,
         rates: Option<String>,
+        // Copies that an earlier version wrote have none.
+        time_zone: Option<String>,
         token_hashes: String,
     }
 }
@@ -165,6 +168,7 @@ impl NamespaceRow {
             token_hashes: hashes(&self.token_hashes),
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
             rates: payout_rows::rates(self.rates.as_deref())?,
+            time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
         })
     }
 }
@@ -193,46 +197,6 @@ rows! {
         url: String,
         is_default: u8,
     }
-}
-
-rows! {
-    struct EventRow {
-        id: u32,
-        name: String,
-        revenue_type: String,
-        revenue_fixed: i64,
-        revenue_percent: u32,
-        payout_type: String,
-        payout_fixed: i64,
-        payout_percent: u32,
-        repeat: String,
-        window_days: Option<u32>,
-        parameters: String,
-        state: String,
-        // Copies that an earlier version wrote have none.
-        token_hashes: Option<String>,
-    }
-}
-
-impl EventRow {
-    fn value(self) -> Option<Event> {
-        let parameters = json::pairs(&self.parameters).into_iter();
-        Some(Event {
-            id: self.id,
-            name: self.name,
-            revenue: rule(&self.revenue_type, self.revenue_fixed, self.revenue_percent)?,
-            payout: rule(&self.payout_type, self.payout_fixed, self.payout_percent)?,
-            repeat: Repeat::from_word(&self.repeat)?,
-            window_days: self.window_days,
-            parameters: parameters.map(|(ours, theirs)| (ours, Origin::parse(&theirs))).collect(),
-            is_active: self.state == "active",
-            token_hashes: hashes(self.token_hashes.as_deref().unwrap_or("[]")),
-        })
-    }
-}
-
-fn rule(kind: &str, fixed_minor: i64, percent: u32) -> Option<Rule> {
-    Some(Rule { kind: MoneyType::from_word(kind)?, fixed_minor, percent: BasisPoints(percent) })
 }
 
 rows! {
@@ -271,6 +235,7 @@ rows! {
         // Copies that an earlier version wrote have none of these.
         payouts: Option<String>,
         events: Option<String>,
+        caps: Option<String>,
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
@@ -329,6 +294,7 @@ impl CampaignRow {
                 .filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)))
                 .collect(),
             events: events?,
+            caps: cap_rows::caps(self.caps.as_deref())?,
             status_words: status_words(self.status_words.as_deref()),
             attribution_order: attribution::order_of(
                 json::texts(self.attribution_order.as_deref().unwrap_or("[]"))
@@ -370,6 +336,6 @@ fn signing_keys(
     texts.iter().filter_map(secret).filter_map(|text| SigningKey::new(&text)).collect()
 }
 
-fn hashes(text: &str) -> Vec<SecretHash> {
+pub(super) fn hashes(text: &str) -> Vec<SecretHash> {
     json::texts(text).iter().filter_map(|hash| unhex(hash)).collect()
 }

@@ -1,17 +1,23 @@
 //! Postbacks as data: every file of `tests/fixtures/postbacks/` is run; its README says how to
 //! write one.
 
+use std::path::PathBuf;
+
 use backtrail::http::request::{Headers, Method};
+use backtrail::http::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::shop::{SERVER, TOKEN, server, text};
+use crate::support::shop::{SERVER, TOKEN, person, server, text};
 use crate::support::{Shop, World};
 
+/// One file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fixture {
+pub struct Fixture {
     about: String,
+    /// The template of the landing page, where it matters.
+    pub landing_page: Option<String>,
     #[serde(default)]
     campaign: serde_json::Map<String, Value>,
     #[serde(default)]
@@ -25,23 +31,43 @@ struct Fixture {
     #[serde(default)]
     customers: Vec<serde_json::Map<String, Value>>,
     clicks: Option<usize>,
-    requests: Vec<Ask>,
+    /// What is asked, in order.
+    pub requests: Vec<Ask>,
 }
 
+/// One request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+pub struct Ask {
     about: String,
     method: Option<String>,
-    url: String,
+    /// Path and query on the tracking host.
+    #[serde(default)]
+    pub url: String,
+    /// Method and path of a call of the API instead, such as `POST events`.
+    #[serde(default)]
+    pub api: String,
+    /// The body of that call.
+    send: Option<Value>,
     #[serde(default)]
     content_type: String,
+    /// The body.
     #[serde(default)]
-    body: String,
+    pub body: String,
     ip: Option<String>,
+    /// Whether a person's browser asks, not the advertiser's server.
+    #[serde(default)]
+    is_visitor: bool,
+    #[serde(default)]
+    referer: String,
     status: u16,
+    #[serde(default)]
     answer: Value,
+    location: Option<String>,
     warnings: Option<Vec<String>>,
+    /// Which entries of `documented.json` it shows.
+    #[serde(default)]
+    pub shows: Vec<String>,
 }
 
 /// Where an answer differs from what is expected of it.
@@ -56,9 +82,87 @@ fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
                 }
             })
         }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(place, (expected, found))| {
+                difference(expected, found, &format!("{at}.{place}"))
+            })
+        }
         _ if expected == found => None,
         _ => Some(format!("{at} is {found}, not {expected}")),
     }
+}
+
+/// The click_id at the place of `{new_click}` in the pattern of an address; `None` where the
+/// address is another. `{any}` stands for anything.
+fn new_click(pattern: &str, location: &str) -> Option<String> {
+    let (mut pattern, mut rest, mut found) = (pattern, location, String::new());
+    while let Some(brace) = pattern.find('{') {
+        rest = rest.strip_prefix(&pattern[..brace])?;
+        let (name, behind) = pattern[brace + 1..].split_once('}')?;
+        let literal = &behind[..behind.find('{').unwrap_or(behind.len())];
+        let end = if literal.is_empty() { rest.len() } else { rest.find(literal)? };
+        if name == "new_click" {
+            found = rest[..end].to_owned();
+        }
+        (pattern, rest) = (behind, &rest[end..]);
+    }
+    (pattern == rest && (found.len() == 48 || found.is_empty())).then_some(found)
+}
+
+/// Sends a request.
+fn send(shop: &Shop<'_>, ask: &Ask, fill: impl Fn(&str) -> String) -> Response {
+    if let Some((method, path)) = ask.api.split_once(' ') {
+        // Clicks are written behind their redirects.
+        shop.edge.settles();
+        let send = ask.send.as_ref().map(|send| serde_json::from_str(&fill(&send.to_string())));
+        let sent =
+            shop.operator.sends(Method::parse(method), &fill(path), send.map(Result::unwrap), "");
+        // What an operator changes is in force everywhere half a minute later.
+        shop.world().waits_ms(30_001);
+        return sent;
+    }
+    let caller = if ask.is_visitor { person() } else { server() };
+    let own = if ask.is_visitor { caller.client_ip } else { SERVER };
+    let headers = Headers {
+        client_ip: ask.ip.as_deref().unwrap_or(own),
+        content_type: &ask.content_type,
+        referer: &ask.referer,
+        ..caller
+    };
+    let method = Method::parse(ask.method.as_deref().unwrap_or("GET"));
+    let address = format!("{}{}", shop.host, fill(&ask.url));
+    shop.edge.answers(method, &address, headers, fill(&ask.body).as_bytes())
+}
+
+/// Where a response is another than the one that is expected.
+fn differs(ask: &Ask, response: &Response, fill: impl Fn(&str) -> String) -> Option<String> {
+    if response.status != ask.status {
+        return Some(format!("the status is {}, not {}", response.status, ask.status));
+    }
+    let body = match &ask.answer {
+        Value::Null => return None,
+        Value::String(whole) => {
+            return (fill(whole) != text(response)).then(|| "the text is another".into());
+        }
+        _ => text(response),
+    };
+    let expected: Value = serde_json::from_str(&fill(&ask.answer.to_string())).unwrap();
+    let found: Value = match serde_json::from_str(body) {
+        Ok(found) => found,
+        Err(error) => return Some(error.to_string()),
+    };
+    if let Some(what) = difference(&expected, &found, "answer") {
+        return Some(what);
+    }
+    let codes: Vec<&str> = found["warnings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|w| w["code"].as_str())
+        .collect();
+    let is_another = ask.warnings.as_ref().is_some_and(|expected| *expected != codes);
+    is_another.then(|| format!("the warnings are {codes:?}"))
 }
 
 /// Runs a fixture, and says what is wrong.
@@ -84,65 +188,59 @@ fn run(fixture: &Fixture) -> Result<(), String> {
     for rate in &fixture.rates {
         shop.operator.creates("rates", rate.clone());
     }
+    if let Some(template) = &fixture.landing_page {
+        shop.operator.changes("landing-pages/1", serde_json::json!({ "url": template }));
+    }
     world.waits_ms(30_001);
-    let clicks: Vec<String> = (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
-    let fill = |text: &str| {
-        clicks.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {
-            text.replace(&format!("{{click_{}}}", index + 1), id)
-        })
-    };
+    let mut clicks: Vec<String> =
+        (0..fixture.clicks.unwrap_or(1)).map(|_| shop.clicks(1)).collect();
     for ask in &fixture.requests {
-        let headers = Headers {
-            client_ip: ask.ip.as_deref().unwrap_or(SERVER),
-            content_type: &ask.content_type,
-            ..server()
+        let known = clicks.clone();
+        let fill = |text: &str| {
+            known.iter().enumerate().fold(text.replace("{token}", TOKEN), |text, (index, id)| {
+                text.replace(&format!("{{click_{}}}", index + 1), id)
+            })
         };
-        let method = Method::parse(ask.method.as_deref().unwrap_or("GET"));
-        let address = format!("{}{}", shop.host, fill(&ask.url));
-        let response = shop.edge.answers(method, &address, headers, fill(&ask.body).as_bytes());
-        let body = text(&response);
-        let wrong = |what: String| Err(format!("{}: {what}\n{body}", ask.about));
-        if response.status != ask.status {
-            return wrong(format!("the status is {}, not {}", response.status, ask.status));
-        }
-        if let Value::String(whole) = &ask.answer {
-            if whole != body {
-                return wrong("the text is another".into());
-            }
-            continue;
-        }
-        let found: Value =
-            serde_json::from_str(body).map_err(|error| format!("{}: {error}", ask.about))?;
-        if let Some(what) = difference(&ask.answer, &found, "answer") {
+        let response = send(&shop, ask, fill);
+        let wrong = |what: String| Err(format!("{}: {what}\n{response:?}", ask.about));
+        if let Some(what) = differs(ask, &response, fill) {
             return wrong(what);
         }
-        let codes: Vec<&str> = found["warnings"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|w| w["code"].as_str())
-            .collect();
-        if ask.warnings.as_ref().is_some_and(|expected| *expected != codes) {
-            return wrong(format!("the warnings are {codes:?}"));
+        if let Some(pattern) = &ask.location {
+            let location = response.header("location").unwrap_or_default();
+            match new_click(pattern, location) {
+                None => return wrong(format!("it leads to {location}")),
+                Some(id) if id.is_empty() => {}
+                Some(id) => clicks.push(id),
+            }
         }
         world.waits_ms(1);
     }
     Ok(())
 }
 
-#[test]
-fn every_fixture_is_answered_as_it_says() {
+/// Every file, and what stands in it.
+pub fn files() -> Vec<(String, Result<Fixture, String>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/postbacks");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    assert!(files.len() >= 5, "{files:?}");
-    let mut wrong = Vec::new();
-    for file in files {
+    let named = files.iter().map(|file| {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&file).unwrap();
-        match serde_json::from_str::<Fixture>(&text) {
+        let read = serde_json::from_str(&std::fs::read_to_string(file).unwrap());
+        (name, read.map_err(|error: serde_json::Error| error.to_string()))
+    });
+    named.collect()
+}
+
+#[test]
+fn every_fixture_is_answered_as_it_says() {
+    let files = files();
+    assert!(files.len() >= 5);
+    let mut wrong = Vec::new();
+    for (name, fixture) in files {
+        match fixture {
             Err(error) => wrong.push(format!("{name}: {error}")),
             Ok(fixture) => wrong.extend(
                 run(&fixture).err().map(|what| format!("{name} ({}): {what}", fixture.about)),
@@ -168,5 +266,21 @@ fn a_fixture_that_expects_something_else_fails() {
         r#""recorded\n""#,
     ] {
         assert!(run(&fixture(other)).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn an_address_is_compared_with_its_pattern() {
+    let id = "A".repeat(48);
+    let pattern = "https://shop.example/?c={new_click}&u={any}&s=x";
+    let found = |location: &str| new_click(pattern, location);
+    assert_eq!(found(&format!("https://shop.example/?c={id}&u=curl&s=x")), Some(id.clone()));
+    for other in [
+        format!("https://shop.example/?c={id}&u=curl&s=y"),
+        format!("https://shop.example/?c={id}x&u=curl&s=x"),
+        format!("https://evil.example/?c={id}&u=curl&s=x"),
+        format!("https://shop.example/?c={id}&u=curl&s=x&more=1"),
+    ] {
+        assert_eq!(found(&other), None, "{other}");
     }
 }

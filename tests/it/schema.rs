@@ -208,6 +208,10 @@ const ALLOWED: &[&str] = &[
     "SEARCH affiliates USING COVERING INDEX affiliates_blocked (namespace=?)",
     // At most 500, all of which are wanted.
     "SEARCH rates USING PRIMARY KEY (namespace=?)",
+    // The hard caps, all of which the cron job compares with their count.
+    "SEARCH c USING INDEX caps_hard (namespace=?)",
+    "SCAN caps USING COVERING INDEX caps_hard",
+    "USE TEMP B-TREE FOR DISTINCT",
     // One row, and a handful that waits to be removed.
     "SCAN heartbeats",
     "SCAN stale_copies",
@@ -226,6 +230,10 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
     shop.edge.answers(Method::Get, address, person(), b"");
     let id = shop.clicks(1);
     shop.follows("ref_id=1&consent=0");
+    let cap = json!({ "campaign_id": 1, "what": "conversions", "period": "day", "mode": "hard", "conversions_limit": 9 });
+    shop.operator.creates("caps", cap);
+    world.waits_ms(30_001);
+    shop.reports(200, &format!("click_id={id}&dry_run=1"));
     shop.reports(200, &format!("click_id={id}&order_id=A"));
     shop.reports(200, &format!("click_id={id}&order_id=A"));
     shop.reports(200, &format!("click_id={id}&amount=4"));
@@ -274,6 +282,7 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
             "events",
             "tokens",
             "stale_copies",
+            "caps",
             "doubts",
         ];
         tables.iter().any(|table| sql.contains(table)) && !sql.contains("MAX(id)")

@@ -90,7 +90,7 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "hosts" => vec![Wanted::Host(text("hostname").to_owned())],
         "advertisers" => vec![Wanted::Advertiser(name(), id("id"))],
         "campaigns" => vec![Wanted::Campaign(name(), id("id"))],
-        "landing-pages" | "events" | "payouts" => {
+        "landing-pages" | "events" | "payouts" | "caps" => {
             vec![Wanted::Campaign(name(), id("campaign_id"))]
         }
         // A namespace's copy lists the affiliates who are blocked, and its rates.

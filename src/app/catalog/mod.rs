@@ -283,8 +283,8 @@ pub async fn events(
     stores.list(events, &Selection { filters, after: None, limit: MAX_EVENTS }).await
 }
 
-/// The campaign of a landing page, which decides what addresses it may have, or of an event or
-/// payout rule, whose money is in its currency.
+/// The campaign of a landing page, which decides what addresses it may have, or of an event,
+/// payout rule or cap, whose money is in its currency.
 async fn campaign(
     stores: &impl Catalog,
     place: Place<'_>,
@@ -320,8 +320,7 @@ async fn name_campaign_of_event(
 }
 
 fn belongs_to_campaign(resource: &Resource) -> bool {
-    [resources::LANDING_PAGES.name, resources::EVENTS.name, resources::PAYOUTS.name]
-        .contains(&resource.name)
+    ["landing-pages", "events", "payouts", "caps"].contains(&resource.name)
 }
 
 fn number(record: &Record, field: &str) -> Option<u64> {

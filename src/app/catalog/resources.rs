@@ -296,6 +296,35 @@ pub static PAYOUTS: Resource = Resource {
     )
 };
 
+/// How much campaigns may convert, earn and cost. Never deleted, because explanations name them. All
+/// of a campaign's are part of its configuration, as payout rules are.
+pub static CAPS: Resource = Resource {
+    bound: Some(Bound {
+        owner: Some("campaign_id"),
+        column: "state",
+        is_of_active: true,
+        most: 500,
+    }),
+    ..Resource::numbered(
+        "caps",
+        "cap",
+        &[
+            ID,
+            Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
+            Field::shown("currency", Kind::CampaignCurrency),
+            Field::nullable("affiliate_id", Kind::Limit("affiliates")).once().filter(),
+            Field::required("what", Kind::Choice(&["conversions", "payout", "revenue"])).once(),
+            Field::required("period", Kind::Choice(&["day", "month", "total"])).once(),
+            Field::nullable("conversions_limit", Kind::Count(1, (1 << 53) - 1)),
+            Field::nullable("amount_limit", Kind::Money),
+            Field::required("mode", Kind::Choice(&["hard", "soft"])),
+            Field::text("state", LIVE, "active").filter(),
+            Field::shown("full_in", Kind::Code),
+            CREATED_AT,
+        ],
+    )
+};
+
 /// What amounts in other currencies are converted with.
 pub static RATES: Resource = Resource {
     removal: Removal::Deleted,
@@ -315,7 +344,7 @@ pub static RATES: Resource = Resource {
 };
 
 /// Every resource that is managed.
-pub static ALL: [&Resource; 15] = [
+pub static ALL: [&Resource; 16] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
@@ -331,4 +360,5 @@ pub static ALL: [&Resource; 15] = [
     &RATES,
     &COUPONS,
     &CUSTOMERS,
+    &CAPS,
 ];

@@ -32,9 +32,10 @@ impl Click<'_> {
             && self.settings.is_recording
     }
 
-    /// Whether the network must be handed over first.
-    pub(super) fn lacks_origin(&self, campaign: &Campaign) -> bool {
-        self.arrival.origin.is_none() && self.is_traced(campaign)
+    /// Goes on unless the network must be handed over first.
+    pub(super) fn has_origin(&self, campaign: &Campaign) -> Result<(), Missing> {
+        let is_missing = self.arrival.origin.is_none() && self.is_traced(campaign);
+        if is_missing { Err(Missing::Origin) } else { Ok(()) }
     }
 
     /// The click's trace. What is loaded as an image or frame counts for no visitor, or anybody

@@ -2,6 +2,7 @@
 
 use crate::app::parties::names_parties;
 use crate::app::ports::RefusedRequest;
+use crate::domain::cap;
 use crate::domain::configuration::Status;
 use crate::domain::conversion::Conversion;
 use crate::domain::judgement::unknown_click;
@@ -75,6 +76,11 @@ pub fn storage_unavailable() -> Refusal {
         Reason::StorageUnavailable,
         "the store did not answer and nothing was acknowledged; send the same request again",
     )
+}
+
+/// A refusal as its sender is told of it.
+pub(super) fn as_told(refusal: Refusal, sees_money: bool) -> Refusal {
+    if refusal.reason == Reason::Capped && !sees_money { cap::without_numbers() } else { refusal }
 }
 
 /// The refusal where no campaign was found, for a sender who proved himself with the namespace's

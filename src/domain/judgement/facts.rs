@@ -1,10 +1,12 @@
 //! What a decision rests on: what the store knows, how it is asked, and what is taken for granted
 //! until the commit has checked it.
 
+use super::caps::{self, AssumedCaps};
 use super::events::{self, AssumedInitial, Initial, InitialBy, Near};
 use super::lifetime::customer_of;
 use super::{Case, key};
 use crate::domain::attribution::Customer;
+use crate::domain::cap::{Place, Use};
 use crate::domain::conversion::Conversion;
 use crate::domain::examination::is_doubtful;
 
@@ -29,6 +31,8 @@ pub struct Facts {
     pub of_click: Vec<Conversion>,
     /// What the requests that made and changed the conversion said; `None` until it was read.
     pub heard: Option<Vec<Vec<(String, String)>>>,
+    /// What is used of the campaign's caps; `None` until it was read.
+    pub uses: Option<Vec<Use>>,
 }
 
 /// What to ask the store about a case, to get its [`Facts`].
@@ -52,6 +56,8 @@ pub struct Question {
     pub customer: Option<(u32, String)>,
     /// Whether the customer must not have the event yet: it counts once, and no click says of what.
     pub is_one_per_customer: bool,
+    /// Where the uses of caps are asked for, and of which campaign.
+    pub places: (u32, Vec<Place>),
 }
 
 impl Question {
@@ -76,6 +82,7 @@ impl Question {
             is_all_of_click,
             customer: customer_of(case).map(|id| (case.campaign.id, id.to_owned())),
             is_one_per_customer: is_by_customer && is_one_per_click,
+            places: (case.campaign.id, caps::asked(case, event)),
         }
     }
 }
@@ -89,6 +96,8 @@ pub struct Assumptions {
     pub is_one_per_click: bool,
     /// The initial conversion that has to stand; `None` unless it is an event.
     pub initial: Option<AssumedInitial>,
+    /// What is free of the campaign's caps.
+    pub caps: AssumedCaps,
     /// Whether the row of its click is to be examined afterwards.
     pub is_doubtful: bool,
 }
@@ -98,13 +107,15 @@ impl Assumptions {
     pub fn of(case: &Case<'_>, conversion: &Conversion) -> Self {
         let event = events::resolve(case).ok().flatten();
         let is_one_per_click = events::is_one_per_click(case, event);
+        let caps = caps::assumed(case, conversion);
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
+            places: (case.campaign.id, caps.looked_at.clone()),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
         let is_doubtful = is_doubtful(case.campaign, conversion, case.click.link());
-        Self { question, is_one_per_click, initial, is_doubtful }
+        Self { question, is_one_per_click, initial, caps, is_doubtful }
     }
 }

@@ -66,8 +66,9 @@ pub(super) fn repeat(
 
 /// What changes amount to: without any it is a repeat of the conversion that was asked for.
 ///
-/// So it is also if an operator changed the conversion last, and this very request had taken
-/// effect before him: then it came again late, or says nothing new, and must not undo what he did.
+/// So it is also if an operator changed the conversion last (or a soft cap lets it wait), and this
+/// very request had taken effect before: then it came again late, or says nothing new, and must not
+/// undo that.
 /// A sender's own later words stand against each other as they come.
 pub(super) fn effect(
     case: &Case<'_>,
@@ -75,7 +76,7 @@ pub(super) fn effect(
     known: &Conversion,
     changes: Vec<Change>,
 ) -> Judgement {
-    let is_overruled = changes.iter().any(|change| change.before.is_changed_by_operator());
+    let is_overruled = changes.iter().any(|change| change.before.withstands_repeats());
     let is_old = is_overruled
         && facts.heard.iter().flatten().any(|heard| says_the_same(heard, &case.postback.stored));
     if changes.is_empty() || is_old {

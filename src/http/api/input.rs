@@ -7,6 +7,8 @@ use super::{rules, value};
 use crate::app::access::Access;
 use crate::app::catalog::Facts;
 use crate::app::catalog::resource::{Absent, Field, Kind, Record, Resource, Writable};
+use crate::app::settings::Settings;
+use crate::domain::time::Timestamp;
 
 /// What reading a body may depend on.
 pub(super) struct Reading<'a> {
@@ -14,6 +16,10 @@ pub(super) struct Reading<'a> {
     pub(super) call_is_development: bool,
     /// The installation's own domain, if the caller may not give out hosts of it.
     pub(super) reserved_zone: Option<&'a str>,
+    /// How the installation is set up.
+    pub(super) settings: &'a Settings,
+    /// Now.
+    pub(super) now: Timestamp,
     /// What is stored already.
     pub(super) facts: &'a Facts,
 }

@@ -120,6 +120,8 @@ fn reading<'a, S>(call: &'a Call<'_, S>, facts: &'a catalog::Facts) -> input::Re
     let is_reserved = !call.access.is_root() && !zone.is_empty();
     input::Reading {
         call_is_development: call.settings.is_development,
+        settings: call.settings,
+        now: call.moment.now,
         reserved_zone: is_reserved.then_some(zone),
         facts,
     }

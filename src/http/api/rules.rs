@@ -28,6 +28,7 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
         "customers" => vec![has_no_outer_spaces(record, "customer_id")],
         "tokens" => vec![level_names_its_owner(record)],
         "payouts" => vec![campaign_exists(record, facts)],
+        "caps" => vec![campaign_exists(record, facts), limit_fits(record, &Record::new())],
         "rates" => vec![currencies_differ(record)],
         _ => vec![],
     };
@@ -45,6 +46,7 @@ pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) ->
         "links" => vec![default_stays(changes, current)],
         "campaigns" => vec![site_events_exist(changes, facts), clicks_credit(changes)],
         "coupons" => vec![ends_after_start(changes, current)],
+        "caps" => vec![limit_fits(changes, current)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -65,10 +67,33 @@ pub(super) fn of_scopes(
     Some(problem::field("scopes", ("missing_scope", message)))
 }
 
-/// A landing page, event or payout rule belongs to a campaign of this namespace.
+/// A landing page, event, payout rule or cap belongs to a campaign of this namespace.
 fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
     record.get("campaign_id").filter(|_| facts.campaign.is_none())?;
     Some(problem::dangling("campaign_id".to_owned()))
+}
+
+/// A cap has the one limit that fits what it bounds.
+fn limit_fits(changes: &Record, current: &Record) -> Option<FieldFault> {
+    let value = |field: &str| changes.get(field).or_else(|| current.get(field));
+    let is_sent = |field: &str| value(field).is_some_and(|value| !value.is_null());
+    let (wanted, other) = match value("what")?.as_str()? {
+        "conversions" => ("conversions_limit", "amount_limit"),
+        _ => ("amount_limit", "conversions_limit"),
+    };
+    if is_sent(other) {
+        let message = format!("This cap bounds another thing; send {wanted} instead.");
+        return Some(problem::field(other, ("invalid", message)));
+    }
+    // One that was sent and is at fault is told already.
+    let limit = value(wanted)?;
+    if limit.as_i64() == Some(0) {
+        let message = "Send an amount above 0; to stop a campaign, pause it.".to_owned();
+        return Some(problem::field(wanted, ("invalid", message)));
+    }
+    limit
+        .is_null()
+        .then(|| problem::field(wanted, ("required", "A cap of this kind needs it.".to_owned())))
 }
 
 /// A currency is worth one of itself.

@@ -118,7 +118,7 @@ fn scalar(kind: Kind, text: &str, reading: &Reading<'_>, before: &Record) -> Res
             Some(time) => Ok(time.ms().into()),
             None => Err(invalid("Send a time of RFC 3339, such as \"2026-11-21T00:00:00Z\".")),
         },
-        Kind::TimeZone if is_time_zone(text) => Ok(text.into()),
+        Kind::TimeZone if is_time_zone(text) && knows_zone(reading, text) => Ok(text.into()),
         Kind::TimeZone => {
             Err(invalid("Send the IANA name of a time zone, such as \"Europe/Paris\"."))
         }
@@ -206,6 +206,11 @@ fn money(text: &str, reading: &Reading<'_>, before: &Record) -> Result<Value, Fa
         }
         None => Err(invalid("The amount is too large.")),
     }
+}
+
+/// Whether the platform knows a time zone.
+fn knows_zone(reading: &Reading<'_>, name: &str) -> bool {
+    (reading.settings.local_date)(name, reading.now).is_some()
 }
 
 /// Whether a text has the form of an IANA name; the runtime knows which ones exist.

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use backtrail::store::{Database, DatabaseFault, Row, Statement, Value};
 use rusqlite::types::ValueRef;
@@ -37,11 +38,12 @@ pub struct SqliteDatabase {
     seen: RefCell<BTreeMap<String, Statement>>,
 }
 
-impl SqliteDatabase {
-    /// A database with every migration applied, in the order of their names.
-    pub fn new() -> Self {
+/// What the migrations make of an empty database, as SQLite writes it down. They are applied once:
+/// altering tables over and over would take most of the time of most tests.
+fn schema() -> &'static str {
+    static SCHEMA: OnceLock<String> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
@@ -52,6 +54,26 @@ impl SqliteDatabase {
         for file in files {
             connection.execute_batch(&std::fs::read_to_string(file).unwrap()).unwrap();
         }
+        let rows = |sql: &str| run(&connection, &Statement::new(sql.to_owned(), vec![])).unwrap();
+        // Tables first, because everything else is about one.
+        let parts = rows(
+            "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' \
+             ORDER BY type <> 'table', rowid",
+        );
+        for part in parts.iter().filter(|part| part["type"] == "table") {
+            let name = part["name"].as_str().unwrap();
+            assert!(rows(&format!("SELECT 1 FROM {name}")).is_empty(), "a migration fills {name}");
+        }
+        parts.iter().map(|part| format!("{};\n", part["sql"].as_str().unwrap())).collect()
+    })
+}
+
+impl SqliteDatabase {
+    /// A database with every migration applied, in the order of their names.
+    pub fn new() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        connection.execute_batch(schema()).unwrap();
         Self {
             connection: RefCell::new(connection),
             broken: Cell::new(None),

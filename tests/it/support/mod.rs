@@ -6,6 +6,7 @@ pub mod database;
 pub mod edge;
 pub mod shop;
 pub mod world;
+pub mod zones;
 
 pub use blobs::MapBlobs;
 pub use database::SqliteDatabase;

@@ -15,7 +15,7 @@ use backtrail::store::Stores;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{MapBlobs, SqliteDatabase, block_on};
+use super::{MapBlobs, SqliteDatabase, block_on, zones};
 
 /// The root key of every world.
 pub const ROOT_KEY: &str = "root-key-of-the-tests-0123456789abcdef";
@@ -66,6 +66,7 @@ impl World {
             is_recording: true,
             storage_timeout_ms: 900,
             demo_token: None,
+            local_date: zones::local_date,
         }
     }
 

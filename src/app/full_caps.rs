@@ -1,0 +1,59 @@
+//! Which hard caps are full, for redirects: a click must not wait for a store, so the campaign's
+//! configuration says it, a minute late at most. Conversions do not go by this but by the count of
+//! the commit.
+
+use std::future::Future;
+
+use super::memory::Wanted;
+use super::ports::{ConfigurationCopies, Unavailable};
+use super::settings::Settings;
+use crate::domain::cap::LocalDate;
+use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
+
+/// Campaigns whose configuration one run writes anew, a call of a store each; if more caps became
+/// full (or free) within a minute, the next runs go on.
+const CAPS_PER_RUN: u32 = 10;
+
+/// Where caps and their uses are kept.
+pub trait CapWatch {
+    /// The namespaces that have hard caps, and their time zones.
+    fn capped_zones(&self) -> impl Future<Output = Result<Vec<(Namespace, String)>, Unavailable>>;
+
+    /// Notes of hard caps of these namespaces whether they are full on the namespace's date, where
+    /// that is otherwise than noted; at most so many. Gives their campaigns. Repeatable.
+    fn note_full(
+        &self,
+        dates: &[(Namespace, LocalDate)],
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<(Namespace, u32)>, Unavailable>>;
+}
+
+/// Notes which hard caps are full now, and lets redirects know. A cap that is full no more because
+/// its period has ended needs no note.
+///
+/// # Errors
+/// [`Unavailable`]; the next run does it.
+pub async fn note_full_caps(
+    ports: &(impl CapWatch + ConfigurationCopies),
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let zones = ports.capped_zones().await?;
+    if zones.is_empty() {
+        return Ok(());
+    }
+    let date = |(name, zone): (Namespace, String)| (name, settings.date_in(&zone, now));
+    let dates: Vec<_> = zones.into_iter().map(date).collect();
+    let mut changed: Vec<Wanted> = Vec::new();
+    for (namespace, campaign_id) in ports.note_full(&dates, CAPS_PER_RUN).await? {
+        let campaign = Wanted::Campaign(namespace, campaign_id);
+        if !changed.contains(&campaign) {
+            changed.push(campaign);
+        }
+    }
+    if !changed.is_empty() {
+        ports.changed(&changed, now).await;
+    }
+    Ok(())
+}

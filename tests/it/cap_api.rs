@@ -1,0 +1,117 @@
+//! Caps over the API: what makes sense, and what is refused by name.
+
+use backtrail::app::catalog::resources::CAPS;
+use backtrail::http::request::Method::{Delete, Patch, Post};
+use backtrail::store::Database as _;
+use serde_json::{Value, json};
+
+use crate::caps::cap;
+use crate::support::{Shop, World};
+
+const DOCUMENT: &str = include_str!("../../docs/caps.md");
+
+#[test]
+fn a_cap_is_created_changed_listed_and_never_deleted() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let made = cap(
+        &shop,
+        json!({ "what": "payout", "period": "day", "amount_limit": "500.00", "affiliate_id": 2 }),
+    );
+    assert_eq!(
+        made,
+        json!({
+            "id": 1, "campaign_id": 1, "currency": "USD", "affiliate_id": 2, "what": "payout", "period": "day",
+            "conversions_limit": null, "amount_limit": "500.00", "mode": "hard", "state": "active",
+            "full_in": null, "created_at": "2026-11-21T09:30:00.000Z",
+        })
+    );
+    let changed = shop.operator.changes("caps/1", json!({ "mode": "soft", "amount_limit": "1" }));
+    assert_eq!((&changed["mode"], &changed["amount_limit"]), (&json!("soft"), &json!("1.00")));
+    cap(&shop, json!({ "conversions_limit": 5 }));
+    assert_eq!(shop.operator.lists("caps?affiliate_id=2").len(), 1);
+    assert_eq!(shop.operator.lists("caps?campaign_id=1").len(), 2);
+    assert_eq!(shop.operator.lists("caps?state=archived").len(), 0);
+    shop.operator.is_refused(Delete, "caps/1", None, (405, "method_not_allowed"));
+}
+
+#[test]
+fn a_cap_that_makes_no_sense_is_refused_by_its_field() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let told = |says: Value, faults: &[&str]| {
+        let mut fields =
+            json!({ "campaign_id": 1, "what": "conversions", "period": "day", "mode": "hard" });
+        for (field, value) in says.as_object().unwrap() {
+            fields[field] = value.clone();
+        }
+        shop.operator.is_told(Post, "caps", fields, faults);
+    };
+    told(json!({}), &["conversions_limit: required"]);
+    told(json!({ "amount_limit": "5.00" }), &["amount_limit: invalid"]);
+    told(json!({ "conversions_limit": 0 }), &["conversions_limit: invalid"]);
+    told(json!({ "conversions_limit": 1, "amount_limit": "5.00" }), &["amount_limit: invalid"]);
+    told(json!({ "what": "payout", "conversions_limit": 1 }), &["conversions_limit: invalid"]);
+    told(json!({ "what": "revenue" }), &["amount_limit: required"]);
+    told(json!({ "what": "revenue", "amount_limit": "0.00" }), &["amount_limit: invalid"]);
+    told(json!({ "what": "revenue", "amount_limit": "0.001" }), &["amount_limit: too_many_digits"]);
+    told(json!({ "what": "clicks", "conversions_limit": 1 }), &["what: invalid"]);
+    told(json!({ "conversions_limit": 1, "period": "week" }), &["period: invalid"]);
+    told(json!({ "conversions_limit": 1, "full_in": "2026" }), &["full_in: read_only"]);
+    told(json!({ "conversions_limit": 1, "campaign_id": 9 }), &["campaign_id: unknown_reference"]);
+    told(
+        json!({ "conversions_limit": 1, "affiliate_id": 9 }),
+        &["affiliate_id: unknown_reference"],
+    );
+    cap(&shop, json!({ "conversions_limit": 5 }));
+    let changed = |says: Value, faults: &[&str]| {
+        shop.operator.is_told(Patch, "caps/1", says, faults);
+    };
+    changed(json!({ "conversions_limit": null }), &["conversions_limit: required"]);
+    changed(json!({ "amount_limit": "1.00" }), &["amount_limit: invalid"]);
+    changed(json!({ "period": "day" }), &["period: create_only"]);
+    assert_eq!(shop.operator.changes("caps/1", json!({}))["conversions_limit"], 5);
+}
+
+#[test]
+fn the_schema_keeps_a_cap_to_one_limit() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    cap(&shop, json!({ "conversions_limit": 5 }));
+    for wrong in [
+        "UPDATE caps SET amount_limit = 5",
+        "UPDATE caps SET conversions_limit = NULL",
+        "UPDATE caps SET conversions_limit = 0",
+        "UPDATE caps SET what = 'payout'",
+        "UPDATE caps SET mode = 'firm'",
+        "UPDATE caps SET campaign_id = 9",
+    ] {
+        let statement = backtrail::store::Statement::new(wrong, vec![]);
+        let written = crate::support::block_on(world.database().batch(vec![statement]));
+        assert!(written.is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_time_zone_that_the_platform_does_not_know_is_refused_when_it_is_saved() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let zone = |zone: &str| json!({ "time_zone": zone });
+    shop.operator.changes("namespaces/demo", zone("Europe/Paris"));
+    let told = shop.operator.is_told(
+        Patch,
+        "namespaces/demo",
+        zone("Europe/Atlantis"),
+        &["time_zone: invalid"],
+    );
+    assert!(told["detail"].as_str().unwrap().contains("IANA"), "{told}");
+    assert_eq!(shop.operator.sees("namespaces/demo")["time_zone"], "Europe/Paris");
+}
+
+#[test]
+fn the_document_explains_every_field() {
+    for field in CAPS.fields {
+        assert!(DOCUMENT.contains(&format!("`{}`", field.name)), "{}", field.name);
+    }
+    assert!(!DOCUMENT.contains("`colour`"), "the control");
+}
