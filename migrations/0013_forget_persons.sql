@@ -24,6 +24,10 @@ CREATE TRIGGER clicks_bring_nobody_back BEFORE INSERT ON clicks
 WHEN EXISTS (SELECT 1 FROM erased_persons WHERE namespace = new.namespace AND person = substr(new.click_id, 33))
 BEGIN SELECT RAISE (IGNORE); END;
 
+CREATE TRIGGER visitors_bring_nobody_back BEFORE INSERT ON visitor_clicks
+WHEN EXISTS (SELECT 1 FROM erased_persons WHERE namespace = new.namespace AND person = substr(new.click_id, 33))
+BEGIN SELECT RAISE (IGNORE); END;
+
 -- What names a customer, and is not among his conversions: refused, or from whom anybody could be.
 CREATE INDEX inbox_named_customer ON inbox (namespace, parameters ->> 'customer_id')
   WHERE parameters ->> 'customer_id' IS NOT NULL AND (verdict = 'rejected' OR proof = 'nothing');

@@ -107,7 +107,8 @@ if [ $tests = yes ] && [ ! -x "${CHROMIUM:-$(command -v chromium)}" ]; then
 fi
 
 # They also hold the API's description against what the Worker does, with a program in Python that has an environment of its own.
-pinned=$(git hash-object --no-filters tests/e2e/requirements.txt)
+# Such an environment knows its own path: a folder that was moved or copied needs another one.
+pinned="$(git hash-object --no-filters tests/e2e/requirements.txt) $PWD"
 if [ $tests = yes ] && [ "$(cat .tools/python/.installed 2>/dev/null)" != "$pinned" ]; then
   if ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

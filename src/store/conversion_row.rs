@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Statement, Value, cap_rows, changes, customer_rows, erasure, json};
+use super::{Statement, Value, cap_rows, changes, customer_rows, erased_rows, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
@@ -258,7 +258,7 @@ pub(crate) fn insert(
     if let Some(customership) = &conversion.customer {
         guards.extend(customer_rows::belongs_as_seen(customership, &mut bind));
     }
-    guards.extend(erasure::is_nobody_erased(conversion.click_id.as_deref(), erased, &mut bind));
+    guards.extend(erased_rows::is_nobody_erased(conversion.click_id.as_deref(), erased, &mut bind));
     let (mut column, mut mark) = ("", String::new());
     if !assumed.caps.places.is_empty() {
         (column, mark) = (", caps", format!(", {}", bind(cap_rows::marks(&assumed.caps).into())));
@@ -337,6 +337,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "claims_lost",
         "lifetime",
         "cap",
+        "rule",
     ];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));

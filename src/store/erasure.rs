@@ -1,71 +1,17 @@
-//! Erasing persons: what is asked of those who were erased, and the erasure itself, some things of
-//! one kind at a time, each batch as a whole or not at all.
+//! Erasing persons: some things of one kind at a time, each batch as a whole or not at all.
 
 use serde_json::{Value as Json, json};
 
 use super::{Blobs, Database, Row, Statement, Stores, Value};
 use crate::app::erase::{Eraser, Kind, Part, Parts};
-use crate::app::ports::{InboxEntry, Unavailable};
+use crate::app::ports::Unavailable;
 use crate::domain::click_id;
-use crate::domain::erasure::{IMPERSONAL, Person, name_of_click, names_of_customer};
+use crate::domain::erasure::{IMPERSONAL, Person, name_of_click};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::Verdict;
 
 /// So many things of one kind are erased at once: their copies take a few calls of KV each.
 const TOGETHER: u32 = 10;
-
-/// That somebody of these names was erased; ?1 is the namespace.
-pub(crate) fn is_erased(names: &[String], bind: &mut impl FnMut(Value) -> String) -> String {
-    let names: Vec<String> = names.iter().map(|name| bind(name.as_str().into())).collect();
-    format!(
-        "EXISTS (SELECT 1 FROM erased_persons WHERE namespace = ?1 AND person IN ({}))",
-        names.join(", ")
-    )
-}
-
-/// That neither click (?8) nor customer was erased, in the insert of a conversion. It costs the
-/// click a search by the primary key, and no bound value.
-pub(crate) fn is_nobody_erased(
-    click_id: Option<&str>,
-    customer: &[String],
-    bind: &mut impl FnMut(Value) -> String,
-) -> Vec<String> {
-    let click = "NOT EXISTS (SELECT 1 FROM erased_persons WHERE namespace = ?1 AND person = substr(?8, 33))";
-    let mut guards: Vec<String> = click_id.map(|_| click.to_owned()).into_iter().collect();
-    if !customer.is_empty() {
-        guards.push(format!("NOT {}", is_erased(customer, bind)));
-    }
-    guards
-}
-
-/// `SELECT` of those of a click and a customer who were erased; `None` if there is neither.
-pub(crate) fn select(
-    namespace: &Namespace,
-    click_id: Option<&str>,
-    customer: &[String],
-) -> Option<Statement> {
-    let click = click_id.and_then(name_of_click);
-    let names: Vec<&str> = click.into_iter().chain(customer.iter().map(String::as_str)).collect();
-    let places: Vec<String> = (2..names.len() + 2).map(|n| format!("?{n}")).collect();
-    let mut parameters: Vec<Value> = vec![namespace.as_str().into()];
-    parameters.extend(names.iter().map(|name| Value::from(*name)));
-    (!names.is_empty()).then(|| {
-        let places = places.join(", ");
-        let sql = format!(
-            "SELECT person FROM erased_persons WHERE namespace = ?1 AND person IN ({places})"
-        );
-        Statement::new(sql, parameters)
-    })
-}
-
-/// Whether the click, and whether the customer.
-pub(crate) fn read(rows: Option<&Vec<Row>>, click_id: Option<&str>) -> (bool, bool) {
-    let click = click_id.and_then(name_of_click);
-    let names = rows.into_iter().flatten().filter_map(|row| row.get("person")?.as_str());
-    let (clicks, customers): (Vec<_>, Vec<_>) = names.partition(|name| Some(*name) == click);
-    (!clicks.is_empty(), !customers.is_empty())
-}
 
 /// Puts what follows on the list of what is to be erased; ?2 is the person who was named.
 const ENQUEUE: &str = "INSERT INTO erasing (namespace, root, kind, id) SELECT DISTINCT ?1, ?2,";
@@ -102,30 +48,6 @@ const SAMPLES: &str = "DELETE FROM refusal_samples WHERE namespace = ?1 AND EXIS
 type Step = (Option<Part>, String, Vec<Value>);
 
 impl<D: Database, B: Blobs> Stores<D, B> {
-    /// By which names a customer would be remembered; none without a customer.
-    pub(super) fn names_of_customer(
-        &self,
-        namespace: &Namespace,
-        customer_id: Option<&str>,
-    ) -> Vec<String> {
-        let names = |id| names_of_customer(&self.settings.keyring, namespace, id);
-        customer_id.map(names).unwrap_or_default()
-    }
-
-    /// Whom an inbox row must not bring back. What records a conversion of a click has been checked
-    /// beside it.
-    pub(super) fn names_if_erased(&self, namespace: &Namespace, entry: &InboxEntry) -> Vec<String> {
-        let value = |wanted: &str| {
-            let mut found = entry.parameters.iter().filter(|(name, _)| name == wanted);
-            found.next().map(|(_, value)| value.as_str())
-        };
-        let mut names = self.names_of_customer(namespace, value("customer_id"));
-        if entry.verdict != Verdict::Recorded {
-            names.extend(value("click_id").and_then(name_of_click).map(str::to_owned));
-        }
-        names
-    }
-
     fn clicks(space: &str, root: &str, ids: &[String], now: Timestamp) -> Vec<Step> {
         let list = text(ids);
         let names: Vec<&str> = ids.iter().filter_map(|id| name_of_click(id)).collect();
@@ -150,11 +72,19 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             step(
                 Some(Part::Clicks),
                 "UPDATE clicks SET referrer = NULL, user_agent = NULL, source = NULL, external_click_id = NULL, \
-                   parameters = NULL, warnings = NULL \
+                   parameters = NULL, warnings = NULL, \
+                   earlier_click = NULL, address = NULL, asn = NULL \
                  WHERE namespace = ?1 AND time IN (SELECT value ->> 0 FROM json_each(?2)) \
                  AND click_id IN (SELECT value ->> 1 FROM json_each(?2)) \
-                 AND COALESCE(referrer, user_agent, source, external_click_id, parameters, warnings) IS NOT NULL \
+                 AND COALESCE(referrer, user_agent, source, external_click_id, parameters, warnings, \
+                   earlier_click, address, asn) IS NOT NULL \
                  RETURNING 1 AS erased",
+                text(&rows),
+            ),
+            step(
+                None,
+                "DELETE FROM visitor_clicks WHERE day IN (SELECT (value ->> 0) / 86400000 FROM json_each(?2)) \
+                 AND namespace = ?1 AND click_id IN (SELECT value ->> 1 FROM json_each(?2))",
                 text(&rows),
             ),
             step(
@@ -224,6 +154,13 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                  WHERE namespace = ?1 AND conversion_id IN (SELECT value FROM json_each(?2)) \
                  AND COALESCE(reason, before ->> 'reason', after ->> 'reason') IS NOT NULL RETURNING 1 AS erased"
                     .to_owned(),
+            ),
+            (
+                None,
+                "UPDATE doubts SET address = NULL, finding = CASE WHEN finding IS NULL THEN NULL ELSE 'withheld' END \
+                 WHERE namespace = ?1 AND conversion_id IN (SELECT value FROM json_each(?2))"
+                    .to_owned(),
+                vec![space.into(), text(ids).into()],
             ),
         ]
     }
@@ -345,7 +282,7 @@ impl<D: Database, B: Blobs> Eraser for Stores<D, B> {
         let space = namespace.as_str();
         let (steps, copies) = match kind {
             Kind::Click => {
-                (Self::clicks(space, root, ids, now), self.erase_clicks(ids, now).await?)
+                (Self::clicks(space, root, ids, now), self.erase_clicks(namespace, ids, now).await?)
             }
             Kind::Customer => (self.customers(namespace, root, ids, now), 0),
             Kind::Conversion => {

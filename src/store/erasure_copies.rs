@@ -13,6 +13,9 @@ use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
 /// Where a click's text begins to say more than numbers, in the order of its columns.
 const PERSONAL: usize = 14;
 
+/// The place of its namespace: a page has clicks of several.
+const NAMESPACE: usize = 0;
+
 /// The place of the click_id.
 const CLICK_ID: usize = 4;
 
@@ -26,6 +29,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     /// Rewrites the pages that these clicks are on, and says how many.
     pub(super) async fn erase_clicks(
         &self,
+        namespace: &Namespace,
         ids: &[String],
         now: Timestamp,
     ) -> Result<u64, Unavailable> {
@@ -40,7 +44,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
         for (page, time) in pages {
             let key = keys::clicks(page);
             let text = self.blobs.get(&key).await.map_err(|fault| self.told(&fault))?;
-            if let Some(text) = text.and_then(|text| without(&text, ids)) {
+            if let Some(text) = text.and_then(|text| without(&text, namespace, ids)) {
                 // When it expires cannot be read; so it does when the longest window ends.
                 let left = time.plus_ms(MAX_WINDOW_DAYS * DAY_MS).ms_since(now) / SECOND_MS;
                 let put = self.blobs.put(&key, &text, Some(left.max(60))).await;
@@ -52,7 +56,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             let kept = text.and_then(|text| serde_json::from_str::<Json>(&text).ok());
             if let Some(mut kept) = kept
                 && let Some(clicks) = kept.get("clicks").and_then(Json::as_str)
-                && let Some(clicks) = without(clicks, ids)
+                && let Some(clicks) = without(clicks, namespace, ids)
                 && let Some(place) = kept.get_mut("clicks")
             {
                 *place = clicks.into();
@@ -106,14 +110,13 @@ impl<D: Database, B: Blobs> Stores<D, B> {
 }
 
 /// A page of clicks without what it says of these; `None` if it says nothing.
-fn without(text: &str, ids: &[String]) -> Option<String> {
+fn without(text: &str, namespace: &Namespace, ids: &[String]) -> Option<String> {
     let mut page: Json = serde_json::from_str(text).ok()?;
     let mut has_changed = false;
     for click in page.as_array_mut()?.iter_mut().filter_map(Json::as_array_mut) {
-        let is_theirs = click
-            .get(CLICK_ID)
-            .and_then(Json::as_str)
-            .is_some_and(|click_id| ids.iter().any(|id| id == click_id));
+        let text = |place: usize| click.get(place).and_then(Json::as_str);
+        let is_theirs = text(NAMESPACE) == Some(namespace.as_str())
+            && text(CLICK_ID).is_some_and(|click_id| ids.iter().any(|id| id == click_id));
         for value in click.iter_mut().skip(PERSONAL).filter(|value| is_theirs && !value.is_null()) {
             *value = Json::Null;
             has_changed = true;

@@ -1,6 +1,6 @@
 //! The row of a request in the inbox.
 
-use super::erasure::is_erased;
+use super::erased_rows::is_erased;
 use super::row::rows;
 use super::{Statement, Value, json};
 use crate::app::ports::InboxEntry;

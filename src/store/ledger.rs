@@ -8,7 +8,8 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, erasure, facts_rows, json,
+    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, doubt_rows, erased_rows,
+    facts_rows, json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
@@ -35,6 +36,9 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         let erased = self.names_of_customer(namespace, named);
         let mut statements = vec![conversion_row::insert(namespace, conversion, assumed, &erased)];
         statements.extend(customer_rows::insert_beside(namespace, conversion));
+        if assumed.is_doubtful {
+            statements.push(doubt_rows::insert(namespace, conversion));
+        }
         statements.push(inbox_row::insert_beside(
             namespace,
             entry,
@@ -97,14 +101,14 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         let customer = question.customer.as_ref().map(|(_, customer_id)| customer_id.as_str());
         let customer = self.names_of_customer(namespace, customer);
         let click = question.credited_click.as_deref();
-        statements.extend(erasure::select(namespace, click, &customer));
+        statements.extend(erased_rows::select(namespace, click, &customer));
         let results = self.run(statements).await?;
         let facts = facts_rows::read(question, results.first())?;
         let mut others = results.iter().skip(1);
         let customer = if has_customer { others.next() } else { None };
         let customer = customer_rows::read(customer)?;
         let uses = cap_rows::uses(if has_uses { others.next() } else { None })?;
-        let (is_click_erased, is_customer_erased) = erasure::read(others.next(), click);
+        let (is_click_erased, is_customer_erased) = erased_rows::read(others.next(), click);
         Ok(Facts { customer, uses, is_click_erased, is_customer_erased, ..facts })
     }
 

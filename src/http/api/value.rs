@@ -287,6 +287,10 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
             Some(country) => return Ok(country.as_str().to_owned()),
             None => (false, "a country's two letters of ISO 3166, such as DE"),
         },
+        Item::NetworkNumber => match network_number(&lower) {
+            Some(number) => return Ok(number),
+            None => (false, "the number of a network, such as AS64496"),
+        },
         Item::Network => {
             (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
         }
@@ -322,6 +326,15 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
 }
 
 const WAYS: &str = "one of click_id, coupon, customer_id, ref_id, ref_custom_id, affiliate_id";
+
+/// Numbers beyond nine digits are for private use.
+fn network_number(lower: &str) -> Option<String> {
+    let digits = lower.strip_prefix("as")?;
+    let is_plain = (1..=9).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0');
+    is_plain.then(|| format!("AS{digits}"))
+}
 
 /// What proves the sender, or says how to answer, is nothing that a conversion brings.
 pub(super) fn is_of_conversion(canonical: &str) -> bool {
