@@ -70,6 +70,12 @@ pub fn name_of_click(click_id: &str) -> Option<&str> {
 }
 
 impl Postback {
+    /// Whether it brings a reason, which a change of a conversion keeps.
+    pub fn has_reason(&self) -> bool {
+        let reasons = [&self.reason, &self.third_party_rejected_reason, &self.new_rejected_reason];
+        reasons.into_iter().any(Option::is_some)
+    }
+
     /// What may be kept of a postback about somebody who was erased.
     pub fn without_person(&self) -> Self {
         let withheld = |text: &Option<String>| text.as_ref().map(|_| WITHHELD.to_owned());

@@ -46,7 +46,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             &self.names_if_erased(namespace, entry),
         ));
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
-        self.settle(namespace, statements, &assumed.question, is_ours).await
+        self.settle(namespace, statements, &assumed.question, conversion, is_ours).await
     }
 
     async fn change(
@@ -214,15 +214,23 @@ impl<D: Database, B: super::Blobs> Stores<D, B> {
         namespace: &Namespace,
         statements: Vec<Statement>,
         question: &Question,
+        new: &Conversion,
         is_ours: impl Fn(&Conversion) -> bool,
     ) -> Result<Commit, Unavailable> {
         let results = self.run(statements).await?;
         if results.last().is_some_and(|rows| !rows.is_empty()) {
             return Ok(Commit::Done);
         }
-        let facts = self.facts(namespace, question).await?;
+        let mut facts = self.facts(namespace, question).await?;
         if facts.by_key.as_ref().is_some_and(is_ours) {
             return Ok(Commit::Done);
+        }
+        let known = [&facts.by_key, &facts.by_click, &facts.by_order];
+        // Of what is no repeat the click may have been erased.
+        if known.into_iter().all(Option::is_none)
+            && let Some(erased) = erased_rows::select(namespace, new.click_id.as_deref(), &[])
+        {
+            facts.is_click_erased = self.row(erased).await?.is_some();
         }
         Ok(Commit::Contradicted(Box::new(facts)))
     }

@@ -62,7 +62,8 @@ pub struct Question {
     pub is_one_per_customer: bool,
     /// Where the uses of caps are asked for, and of which campaign.
     pub places: (u32, Vec<Place>),
-    /// The click that would be credited, as far as it is known; it may have been erased.
+    /// The click that would be credited, where it has to be known before a commit whether it was
+    /// erased: of a dry run, which has none, and of reasons, which a change would keep.
     pub credited_click: Option<String>,
 }
 
@@ -89,7 +90,11 @@ impl Question {
             customer: customer_of(case).map(|id| (case.campaign.id, id.to_owned())),
             is_one_per_customer: is_by_customer && is_one_per_click,
             places: (case.campaign.id, caps::asked(case, event)),
-            credited_click: case.click.text().map(str::to_owned),
+            credited_click: case
+                .click
+                .text()
+                .filter(|_| case.postback.is_dry_run || case.postback.has_reason())
+                .map(str::to_owned),
         }
     }
 }
@@ -119,7 +124,7 @@ impl Assumptions {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
             places: (case.campaign.id, caps.looked_at.clone()),
-            credited_click: conversion.click_id.clone(),
+            credited_click: conversion.click_id.clone().filter(|_| case.postback.is_dry_run),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
