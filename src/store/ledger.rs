@@ -228,6 +228,7 @@ impl<D: Database, B: super::Blobs> Stores<D, B> {
         let known = [&facts.by_key, &facts.by_click, &facts.by_order];
         // Of what is no repeat the click may have been erased.
         if known.into_iter().all(Option::is_none)
+            && question.credited_click.is_none()
             && let Some(erased) = erased_rows::select(namespace, new.click_id.as_deref(), &[])
         {
             facts.is_click_erased = self.row(erased).await?.is_some();

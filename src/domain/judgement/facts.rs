@@ -63,7 +63,8 @@ pub struct Question {
     /// Where the uses of caps are asked for, and of which campaign.
     pub places: (u32, Vec<Place>),
     /// The click that would be credited, where it has to be known before a commit whether it was
-    /// erased: of a dry run, which has none, and of reasons, which a change would keep.
+    /// erased: of a dry run, which has none, and of reasons, which a change would keep; and where it is asked of
+    /// a customer anyway.
     pub credited_click: Option<String>,
 }
 
@@ -124,7 +125,10 @@ impl Assumptions {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
             places: (case.campaign.id, caps.looked_at.clone()),
-            credited_click: conversion.click_id.clone().filter(|_| case.postback.is_dry_run),
+            credited_click: conversion
+                .click_id
+                .clone()
+                .filter(|_| case.postback.is_dry_run || customer_of(case).is_some()),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
