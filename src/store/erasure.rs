@@ -207,7 +207,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             step(Part::Samples, SAMPLES, text(&said)),
             step(
                 Part::Customers,
-                "DELETE FROM customers WHERE namespace = ?1 \
+                "DELETE FROM customers INDEXED BY customers_customer_id WHERE namespace = ?1 \
                  AND customer_id IN (SELECT value FROM json_each(?2)) RETURNING 1 AS erased",
                 text(ids),
             ),

@@ -35,7 +35,8 @@ test("a person is erased from D1 and KV, a repeat pays nothing, and nobody else 
     throw new Error("it never ends");
   };
   const erased = await erase(`click_id=${jane}`);
-  assert.deepEqual([erased.conversions, erased.customers, erased.copies], [1, 1, 1]);
+  assert.deepEqual([erased.conversions, erased.customers], [1, 1]);
+  assert.ok(erased.copies >= 1); // The answer's; the page of clicks may have had nothing to erase.
   assert.ok(!(await worker.keys("answer/erasure/")).includes(copy));
   assert.deepEqual(new Set(Object.values(await erase(`click_id=${jane}`))), new Set([0]));
   assert.deepEqual(new Set(Object.values(await erase("customer_id=nobody"))), new Set([0]));

@@ -312,6 +312,23 @@ fn an_erasure_waits_for_the_copies() {
 }
 
 #[test]
+fn no_statement_of_an_erasure_goes_through_a_whole_table() {
+    let world = world();
+    let shop = open(&world);
+    let click_id = lives(&shop, "Jane");
+    let before = world.database().plans();
+    erases(&shop, &format!("click_id={click_id}"));
+    for (sql, steps) in world.database().plans().into_iter().filter(|p| !before.contains(p)) {
+        for step in steps {
+            let is_list = step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW");
+            assert!(is_list || !step.starts_with("SCAN"), "{step}: {sql}");
+            let is_sample = step.starts_with("SEARCH refusal_samples");
+            assert!(is_sample || !step.ends_with("(namespace=?)"), "{step}: {sql}");
+        }
+    }
+}
+
+#[test]
 fn other_namespaces_lose_nothing() {
     let world = world();
     let shop = open(&world);

@@ -35,6 +35,7 @@ mod customers;
 mod document;
 mod dry_run;
 mod erasure;
+mod erasure_copies;
 mod event_payouts;
 mod events;
 mod events_repeat;

@@ -1,0 +1,29 @@
+//! Erasing persons from copies that they share with others.
+
+use backtrail::http::request::Method::{Delete, Post};
+use serde_json::json;
+
+use crate::support::{Shop, World};
+
+#[test]
+fn a_page_of_answers_keeps_those_of_others() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let [jane, bob] = [shop.clicks(1), shop.clicks(2)];
+    shop.changes_campaign(json!({ "state": "archived" }));
+    for (click_id, name) in [(&jane, "jane"), (&bob, "bob")] {
+        let query = format!("click_id={click_id}&order_id={name}&custom1={name}-custom");
+        shop.is_refused((422, "campaign_archived"), &query);
+    }
+    shop.changes_campaign(json!({ "state": "active" }));
+    shop.operator.calls(Post, "inbox/judge-again", Some(json!({})), 200);
+    let page = || {
+        let keys = world.stores.blobs.keys();
+        let page = keys.iter().find(|key| key.starts_with("answers/")).unwrap();
+        world.stores.blobs.text(page).unwrap()
+    };
+    assert!(page().contains("jane-custom") && page().contains("bob-custom"));
+    let step = shop.operator.calls(Delete, &format!("persons?click_id={jane}"), None, 200);
+    assert_eq!((&step["is_done"], &step["erased"]["copies"]), (&json!(true), &json!(1)), "{step}");
+    assert!(!page().contains("jane-custom") && page().contains("bob-custom"));
+}
