@@ -121,7 +121,9 @@ impl Search<'_> {
         let found = self.memory.default_link(name, campaign_id, affiliate_id, self.now);
         let wanted = Wanted::DefaultLink(name.clone(), campaign_id, affiliate_id);
         Ok(self.sought(found, wanted)?.and_then(|id| {
-            Sought::Found(Link { id: *id, campaign_id, affiliate_id, is_active: true })
+            // Links of kind test are no default ones.
+            let (is_active, is_test) = (true, false);
+            Sought::Found(Link { id: *id, campaign_id, affiliate_id, is_active, is_test })
         }))
     }
 

@@ -219,6 +219,11 @@ impl Keyring {
         self.secrets.first().map(|secret| secret.number)
     }
 
+    /// The numbers of all secrets, the newest first.
+    pub fn numbers(&self) -> impl Iterator<Item = u8> {
+        self.secrets.iter().map(|secret| secret.number)
+    }
+
     /// 32 bytes for another purpose, which `info` names (HKDF-SHA-256). `None` if no secret has
     /// this number any more.
     pub fn derive(&self, number: u8, info: &[&[u8]]) -> Option<[u8; 32]> {

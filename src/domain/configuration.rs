@@ -206,6 +206,8 @@ pub struct Link {
     pub affiliate_id: u32,
     /// Whether it takes clicks. The ids of an archived link stay valid.
     pub is_active: bool,
+    /// Whether its clicks are tests.
+    pub is_test: bool,
 }
 
 /// What the judge needs of an advertiser.

@@ -26,6 +26,7 @@ pub mod postback;
 pub mod refund;
 pub mod signature;
 pub mod template;
+pub mod test_click;
 pub mod time;
 pub mod transition;
 pub mod verdict;

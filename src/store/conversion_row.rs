@@ -276,7 +276,9 @@ fn initial_stands(
     bind: &mut impl FnMut(Value) -> String,
 ) -> String {
     let of_order = |order: String| {
-        format!("INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order}")
+        format!(
+            "INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order} AND is_test = 0"
+        )
     };
     let found = match by {
         InitialBy::Click(click_id) => format!(
@@ -334,6 +336,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "claims_lost",
         "lifetime",
         "cap",
+        "test",
     ];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));

@@ -75,7 +75,7 @@ const CAMPAIGN: &str = concat!(
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
 const LINK: &str =
-    "SELECT id, campaign_id, affiliate_id, state FROM links WHERE namespace = ?1 AND id = ?2";
+    "SELECT id, campaign_id, affiliate_id, state, kind FROM links WHERE namespace = ?1 AND id = ?2";
 const DEFAULT_LINK: &str = "SELECT id FROM links \
      WHERE namespace = ?1 AND campaign_id = ?2 AND affiliate_id = ?3 AND is_default = 1";
 const ADVERTISER: &str = concat!(
@@ -196,6 +196,8 @@ rows! {
         campaign_id: u32,
         affiliate_id: u32,
         state: String,
+        // Copies that an earlier version wrote have none.
+        kind: Option<String>,
     }
 }
 
@@ -207,6 +209,7 @@ impl LinkRow {
             campaign_id: self.campaign_id,
             affiliate_id: self.affiliate_id,
             is_active,
+            is_test: self.kind.as_deref() == Some("test"),
         }
     }
 }

@@ -49,6 +49,11 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
         (Kind::Currency, Value::String(text)) => currency(&text),
+        (Kind::Flag, Value::String(text)) => match text.as_str() {
+            "true" => Ok(1.into()),
+            "false" => Ok(0.into()),
+            _ => Err(invalid("it has to be true or false.")),
+        },
         (_, sent) => Ok(sent),
     }
 }
