@@ -1,6 +1,8 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
 use crate::app::answers::Answers;
+use crate::app::doubts::{Doubt, Doubts};
+use crate::app::examine::{Examinations, examine_all};
 use crate::app::full_caps::{CapWatch, note_full_caps};
 use crate::app::judge::Errand;
 use crate::app::memory::Memory;
@@ -26,19 +28,44 @@ const PAGES_PER_RUN: usize = 15;
 /// Stale copies that one run removes: a call each, besides the pages and five of the run's own.
 const STALE_COPIES_PER_RUN: usize = 10;
 
-/// Takes an errand up, in memory. Says which duty has to be done behind the reply, if any: other
-/// requests may be doing it already.
+/// Takes an errand up, in memory. Says which duties have to be done behind the reply, a letter
+/// each; none if other requests are doing them already.
 pub fn duty(
     refusals: &Refusals,
     answers: &Answers,
+    doubts: &Doubts,
     errand: Errand,
     now: Timestamp,
-) -> Option<char> {
+) -> &'static str {
+    let or_none = |is_ours: bool, duty: &'static str| if is_ours { duty } else { "" };
     match errand {
-        Errand::CountRefusal(refusal) => refusals.add(*refusal).then_some('r'),
+        Errand::CountRefusal(refusal) => or_none(refusals.add(*refusal), "r"),
         Errand::KeepAnswer(namespace, conversion) => {
-            answers.add(namespace, conversion, now).then_some('k')
+            or_none(answers.add(namespace, conversion, now), "k")
         }
+        Errand::KeepAndExamine(namespace, conversion) => {
+            doubts.add(Doubt {
+                namespace: namespace.clone(),
+                conversion_id: conversion.conversion_id.clone(),
+                campaign_id: conversion.campaign_id,
+            });
+            if answers.add(namespace, conversion, now) { "kx" } else { "x" }
+        }
+    }
+}
+
+/// Examines the conversions that wait for it, by the rows of their clicks. What fails, or has no
+/// row yet, is left to the cron job.
+pub async fn examine(
+    ports: &(impl Examinations + Configuration),
+    memory: &Memory,
+    doubts: &Doubts,
+    settings: &Settings,
+    moment: &Moment<'_>,
+) {
+    let waiting = doubts.take();
+    if !waiting.is_empty() {
+        let _ = examine_all(ports, memory, settings, moment, waiting).await;
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::click_id::{ClickId, Country, Flags};
 use crate::domain::configuration::Link;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
-use conversions::{changed, decided};
+use conversions::{changed, decided, examined};
 
 /// Entries of a story; of a longer one the newest are told.
 pub const MOST_ENTRIES: usize = 200;
@@ -51,6 +51,8 @@ pub struct Traces {
     pub postbacks: Vec<Record>,
     /// What was changed of its conversions, by postbacks and by operators, in order of time.
     pub changes: Vec<Record>,
+    /// Which of its conversions are examined by their click's row, and what was found.
+    pub doubts: Vec<Record>,
     /// Whether there is more than was read.
     pub has_more: bool,
 }
@@ -71,7 +73,7 @@ pub struct Entry {
     /// When.
     pub at: Timestamp,
     /// What happened, in one word: `clicked`, `received`, a verdict, what was decided
-    /// (`attribution`, `payout`…), or `changed`.
+    /// (`attribution`, `payout`…), `changed`, or `examined`.
     pub what: String,
     /// Because of what, in a sentence.
     pub because: String,
@@ -121,6 +123,7 @@ pub async fn explain(
         entries.extend(decided(conversion, &traces.changes, instant(conversion, "received_at")));
     }
     entries.extend(traces.changes.iter().map(|change| changed(change, &traces.conversions)));
+    entries.extend(traces.doubts.iter().map(|doubt| examined(doubt, &traces.conversions)));
     // ── Another source of entries (attempts of deliveries) is read into `Traces` and added here,
     // in the order in which its entries shall stand at one moment.
 

@@ -3,6 +3,8 @@
 //! Synchronous on purpose. What is not in memory is named, loaded by the caller, and the click is
 //! followed again; so there is one path, and it costs no promise when memory knows.
 
+mod drawn;
+mod traced;
 mod trial;
 
 use std::borrow::Cow;
@@ -18,9 +20,12 @@ use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, N
 use crate::domain::cookie;
 use crate::domain::namespace::Namespace;
 use crate::domain::template::{self, Macro, Template};
+use crate::domain::trace::Origin;
 use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
 use crate::domain::web_address::{self, WebAddress};
+use drawn::{page_name, random_digits};
+pub use traced::Missing;
 
 /// A request for `/click`, read but not judged.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,8 @@ pub struct Arrival<'a> {
     pub hints: Hints<'a>,
     /// Where the visitor is.
     pub country: Option<Country>,
+    /// From which network; `None` if that was not handed over.
+    pub origin: Option<Origin>,
     /// `HEAD`: an id that verifies, nothing stored.
     pub is_head: bool,
 }
@@ -69,7 +76,7 @@ pub fn follow(
     settings: &Settings,
     moment: &Moment<'_>,
     arrival: &Arrival<'_>,
-) -> Result<Followed, Wanted> {
+) -> Result<Followed, Missing> {
     let namespace = arrival.namespace;
     let Some(space) =
         known(memory.namespace(namespace, moment.now), || Wanted::Namespace(namespace.clone()))?
@@ -101,6 +108,7 @@ pub fn follow(
                         settings.date_in(&space.time_zone, moment.now)
                     })) =>
         {
+            click.has_origin(&campaign)?;
             Ok(click.to_campaign(pages, &campaign, &link))
         }
         (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),
@@ -378,6 +386,7 @@ impl Click<'_> {
             parameters: subs.chain(extra).collect(),
             warnings,
             window_seconds: u64::from(campaign.window_days) * 86_400,
+            trace: self.trace(campaign),
         }
     }
 }
@@ -388,13 +397,4 @@ const SUB_NAMES: [&str; 10] =
 /// Headers are kept up to 512 bytes, like parameters; a page of clicks holds 500 of them.
 fn bounded(text: &str) -> &str {
     text.get(..text.floor_char_boundary(512)).unwrap_or(text)
-}
-
-fn page_name(random: [u8; 32]) -> u64 {
-    random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)) >> 16
-}
-
-fn random_digits(random: [u8; 32]) -> String {
-    let number = random.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    format!("{:010}", number % 10_000_000_000)
 }

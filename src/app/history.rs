@@ -51,6 +51,9 @@ pub static CLICKS: Resource = Resource {
             text("external_click_id"),
             Field::shown("parameters", Kind::Json),
             Field::shown("warnings", Kind::Json),
+            // Where a rule of the campaign wants it.
+            text("earlier_click"),
+            id("asn"),
         ],
     )
 };

@@ -22,6 +22,7 @@ use crate::domain::attribution::Parties;
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
 use crate::domain::event::{self, Event};
+use crate::domain::examination::is_doubtful;
 use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
@@ -267,8 +268,15 @@ impl Trial<'_> {
     }
 
     fn committed(&self, verdict: Verdict, conversion: Conversion) -> Outcome {
-        let copy = Errand::KeepAnswer(self.namespace.clone(), Box::new(conversion.clone()));
-        Outcome { errand: Some(copy), ..self.outcome(verdict, None, Some(conversion)) }
+        let (namespace, copy) = (self.namespace.clone(), Box::new(conversion.clone()));
+        let campaign = self.situation.campaign.as_deref().filter(|_| verdict == Verdict::Recorded);
+        let link = self.situation.genuine.map(|(_, link)| link);
+        let errand = match campaign.is_some_and(|campaign| is_doubtful(campaign, &conversion, link))
+        {
+            true => Errand::KeepAndExamine(namespace, copy),
+            false => Errand::KeepAnswer(namespace, copy),
+        };
+        Outcome { errand: Some(errand), ..self.outcome(verdict, None, Some(conversion)) }
     }
 
     /// The conversion is committed, whatever becomes of the inbox row of its repeat.

@@ -130,7 +130,10 @@ pub async fn step(
                     && !is_unavailable(outcome.refusal.as_ref().map(|r| r.reason)) =>
             {
                 done.note(&entry.request_id, outcome.verdict, outcome.refusal.map(|r| r.reason));
-                if let Some(Errand::KeepAnswer(_, conversion)) = outcome.errand {
+                if let Some(
+                    Errand::KeepAnswer(_, conversion) | Errand::KeepAndExamine(_, conversion),
+                ) = outcome.errand
+                {
                     done.conversions.push(*conversion);
                 }
             }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::domain::click_id::ClickId;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::trace::Trace;
 use crate::domain::verdict::Warning;
 use crate::domain::visit::{Browser, Device, Os, Uncounted};
 
@@ -25,6 +26,8 @@ const MAX_UNWRITTEN_BYTES: usize = 8_000_000;
 const OVERDUE_WAITS: u64 = 4;
 /// What a click takes besides its texts.
 const BYTES_PER_CLICK: usize = 300;
+/// What its trace takes: two hashes of 11 characters and a number.
+const TRACE_BYTES: usize = 50;
 
 /// What a text takes in JSON at most, and in JSON that is a text within JSON: there every quote
 /// and backslash becomes four bytes, and a visitor may send nothing else.
@@ -77,6 +80,8 @@ pub struct ClickRecord {
     pub warnings: Vec<Warning>,
     /// For how long the click converts, in seconds; its copy lives so long.
     pub window_seconds: u64,
+    /// What rules of the campaign need of it; `None` unless one is on that does.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl ClickRecord {
@@ -92,6 +97,7 @@ impl ClickRecord {
             .map(|w| twice(&w.message) + w.parameter.as_deref().map_or(0, twice) + 100)
             .sum();
         BYTES_PER_CLICK
+            + self.trace.as_ref().map_or(0, |_| TRACE_BYTES)
             + once(&self.referrer)
             + once(&self.user_agent)
             + optional(&self.source)

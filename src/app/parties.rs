@@ -122,8 +122,15 @@ impl Search<'_> {
         let wanted = Wanted::DefaultLink(name.clone(), campaign_id, affiliate_id);
         Ok(self.sought(found, wanted)?.and_then(|id| {
             // Links of kind test are no default ones.
-            let (is_active, is_test) = (true, false);
-            Sought::Found(Link { id: *id, campaign_id, affiliate_id, is_active, is_test })
+            let (is_active, is_test, own_customers) = (true, false, [0; 2]);
+            Sought::Found(Link {
+                id: *id,
+                campaign_id,
+                affiliate_id,
+                is_active,
+                is_test,
+                own_customers,
+            })
         }))
     }
 

@@ -3,6 +3,7 @@
 use super::attribution::Way;
 use super::cap::Cap;
 use super::click_id::ClickKeys;
+use super::click_rules::ClickRules;
 use super::event::{Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
@@ -178,6 +179,8 @@ pub struct Campaign {
     pub events: Vec<Event>,
     /// What bounds its conversions.
     pub caps: Vec<Cap>,
+    /// What becomes of clicks that deserve no money.
+    pub click_rules: ClickRules,
 }
 
 impl Campaign {
@@ -208,6 +211,9 @@ pub struct Link {
     pub is_active: bool,
     /// Whether its clicks are tests.
     pub is_test: bool,
+    /// Marks of the numbers that the affiliate has as a customer
+    /// ([`click_rules::customer_mark`](super::click_rules::customer_mark)); 0 for none.
+    pub own_customers: [u64; 2],
 }
 
 /// What the judge needs of an advertiser.

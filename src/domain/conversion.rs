@@ -219,6 +219,9 @@ pub struct Conversion {
 /// How the names of calls of the API begin that change conversions; those of postbacks differ.
 pub const CALL_PREFIX: &str = "op_";
 
+/// How the names of examinations begin in which a rule of the campaign changed a conversion.
+pub const RULE_PREFIX: &str = "rule_";
+
 impl Conversion {
     /// The coupon by which it is credited.
     pub fn coupon(&self) -> Option<&str> {
@@ -230,9 +233,10 @@ impl Conversion {
         self.sent_money.iter().any(|(name, _)| *name == FOR_LIFE)
     }
 
-    /// Whether an operator changed it last.
+    /// Whether an operator, or one of his rules, changed it last.
     pub fn is_changed_by_operator(&self) -> bool {
-        self.changed_by.as_deref().is_some_and(|by| by.starts_with(CALL_PREFIX))
+        let is_his = |by: &str| by.starts_with(CALL_PREFIX) || by.starts_with(RULE_PREFIX);
+        self.changed_by.as_deref().is_some_and(is_his)
     }
 
     /// Whether it stands against what its sender said before: an operator changed it last, or a soft

@@ -7,6 +7,7 @@ mod events;
 mod facts;
 mod lifetime;
 mod money;
+pub(crate) mod quality;
 mod rejection;
 mod repeat;
 mod status;
@@ -29,6 +30,7 @@ pub use caps::{AssumedCaps, Free};
 pub use events::{AssumedInitial, Initial, InitialBy, Near};
 pub use facts::{Assumptions, Facts, Question};
 use money::{Basis, money, payout_rule, sent_money};
+use quality::quality;
 use rejection::rejection;
 use repeat::repeat;
 use status::{is_unknown_refund, status, status_reason};
@@ -52,6 +54,14 @@ pub enum Click<'a> {
 }
 
 impl<'a> Click<'a> {
+    /// The link that made it, of an id that verifies.
+    pub fn link(&self) -> Option<Link> {
+        match *self {
+            Self::Genuine { link, .. } => Some(link),
+            Self::Absent | Self::Unverified(_) => None,
+        }
+    }
+
     /// The id as sent.
     pub fn text(&self) -> Option<&'a str> {
         match *self {
@@ -156,12 +166,15 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let rule = payout_rule(case, &basis.traits);
     let default = rule.default_status(case.campaign);
     let wanted = status(case, credit.flags, default, &mut warnings)?;
+    let quality = quality(case, &credit, wanted, &mut warnings);
+    let wanted = (quality.status, quality.why);
     let ((status, why), full_cap) = caps::soften(case, event, &credit, facts, wanted);
     let money = money(case, &basis, &rule, &mut warnings)?;
     let mut explanation = vec![("attribution", credit.why), ("status", why)];
     explanation.extend(credit.is_test.then(|| ("test", IS_TEST.to_owned())));
     explanation.extend(full_cap.map(|cap| ("cap", cap)));
     explanation.extend(money.because);
+    explanation.extend(quality.because);
     explanation.extend(Some(("claims_lost", credit.lost)).filter(|(_, lost)| !lost.is_empty()));
     explanation.extend(lifetime.why.map(|why| ("lifetime", why)));
     let mut sent_money = sent_money(case, Some(case.campaign.currency));
@@ -187,7 +200,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         event_name: event.map(|event| event.name.clone()),
         order_id: case.postback.order_id.clone(),
         status,
-        status_reason: status_reason(case.postback),
+        status_reason: quality.reason.or_else(|| status_reason(case.postback)),
         currency: case.campaign.currency,
         amount: money.amount,
         revenue: money.revenue,

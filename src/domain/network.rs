@@ -17,6 +17,23 @@ impl IpAddress {
     pub fn is_v4(self) -> bool {
         self.0.is_ipv4()
     }
+
+    /// The part of an address that belongs to one subscriber: all of an IPv4 one, of an IPv6 one
+    /// the first 64 bits, since devices change the others by themselves. Begins with the family.
+    pub fn subscriber(self) -> [u8; 9] {
+        let mut bytes = [0; 9];
+        match self.0 {
+            IpAddr::V4(v4) => fill(&mut bytes, 4, &v4.octets()),
+            IpAddr::V6(v6) => fill(&mut bytes, 6, &v6.octets()),
+        }
+        bytes
+    }
+}
+
+fn fill(bytes: &mut [u8; 9], family: u8, address: &[u8]) {
+    for (to, from) in bytes.iter_mut().zip([family].iter().chain(address)) {
+        *to = *from;
+    }
 }
 
 impl fmt::Display for IpAddress {

@@ -30,6 +30,8 @@ pub enum Author {
     Sender,
     /// A person or program with a key of the API.
     Operator,
+    /// A rule of the campaign, which may do what a sender may.
+    Rule,
 }
 
 /// Who may make a transition.
@@ -162,6 +164,7 @@ pub fn change(
     let who = match author {
         Author::Sender => "a later postback",
         Author::Operator => "an operator",
+        Author::Rule => "a rule of the campaign",
     };
     after.explain("status", format!("{who} changed {} to it", known.status.as_str()));
     Ok(Some(Change::new(What::Status, known, after, request_id)))

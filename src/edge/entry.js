@@ -26,10 +26,15 @@ function packClick(method, url, headers, cf) {
   );
 }
 
+// What few campaigns look at is packed for their clicks only, and for everything that is no click.
+function packNetwork(headers, cf) {
+  return "\n" + (headers.get("cf-connecting-ip") ?? "") + "\n" + (cf?.asn ?? "");
+}
+
 function pack({ method, url, headers, cf }) {
   const get = (name) => headers.get(name) ?? "";
   return (
-    packClick(method, url, headers, cf) + "\n" + get("cf-connecting-ip") + "\n" + get("content-type") + "\n" +
+    packClick(method, url, headers, cf) + packNetwork(headers, cf) + "\n" + get("content-type") + "\n" +
     get("authorization") + "\n" + get("origin") + "\n" + get("idempotency-key") + "\n" + get("x-backtrail-namespace") + "\n" +
     get("x-backtrail-timestamp") + "\n" + get("x-backtrail-signature")
   );
@@ -93,7 +98,10 @@ export default {
     const { method, url } = request;
     if (isClick(method, url) && !instance.criticalError) {
       try {
-        const head = click(packClick(method, url, request.headers, request.cf), Date.now());
+        const { headers, cf } = request;
+        const packed = packClick(method, url, headers, cf);
+        let head = click(packed, Date.now());
+        if (head === "") head = click(packed + packNetwork(headers, cf), Date.now());
         if (head !== undefined) return unpack(head, null, env, ctx);
       } catch {
         // A panic; its hook has marked the instance, and the framework starts a fresh one below.

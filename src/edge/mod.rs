@@ -16,6 +16,8 @@ use wasm_bindgen::prelude::*;
 use worker as _;
 
 use crate::app::errands;
+use crate::app::examine::examine_missed;
+use crate::app::follow::Missing;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
@@ -82,18 +84,20 @@ fn stores(
 }
 
 /// A visitor's click, answered synchronously from memory; `None` if something has to be loaded
-/// first. `packed` is the request in the order of [`packed`].
+/// first, an empty text if the visitor's network has to be packed as well. `packed` is the request
+/// in the order of [`packed`].
 #[wasm_bindgen]
 pub fn click(packed: &str, now_ms: f64) -> Option<String> {
     let settings = SETTINGS.with_borrow(Clone::clone)?;
     let request = packed::read(packed, &[])?;
-    let answer = ISOLATE.with(|isolate| {
-        let answer =
-            http_click::from_memory(isolate, &settings, &moment(timestamp(now_ms)), &request)
-                .ok()?;
-        Some(packed::head(&answer, &duties(&answer, isolate)))
-    })?;
-    Some(answer)
+    ISOLATE.with(|isolate| {
+        let moment = moment(timestamp(now_ms));
+        match http_click::from_memory(isolate, &settings, &moment, &request) {
+            Ok(answer) => Some(packed::head(&answer, &duties(&answer, isolate))),
+            Err(Missing::Origin) => Some(String::new()),
+            Err(Missing::Value(_)) => None,
+        }
+    })
 }
 
 /// Everything else. Resolves to the packed head and the body.
@@ -112,7 +116,8 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
     let errand = answer.errand.take();
     let mut duties = duties(&answer, &isolate);
     if let Some(errand) = errand {
-        duties.extend(errands::duty(&isolate.refusals, &isolate.answers, errand, now()));
+        let (refusals, answers) = (&isolate.refusals, &isolate.answers);
+        duties.push_str(errands::duty(refusals, answers, &isolate.doubts, errand, now()));
     }
     let head = packed::head(&answer, &duties);
     Ok(packed::with_body(&head, &answer.response))
@@ -135,7 +140,7 @@ fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
 
 /// Does one thing behind a reply: `o` waits and then writes the page that the request opened, `w`
 /// writes pages that are overdue, `d` refreshes configuration, `k` keeps copies of answers, `r`
-/// waits and then counts refusals. Whatever is taken up and not finished is taken up again by a later one.
+/// waits and then counts refusals, `x` examines conversions. Whatever is taken up and not finished is taken up again by a later one.
 #[wasm_bindgen]
 pub async fn behind(env: JsValue, duty: String) {
     let isolate = ISOLATE.with(Rc::clone);
@@ -152,6 +157,10 @@ pub async fn behind(env: JsValue, duty: String) {
             let pause = async || bindings::pause(errands::ANSWERS_PAUSE_MS).await;
             errands::keep_answers(&stores, &isolate.answers, now, pause).await;
         }
+        "x" => {
+            let (memory, doubts) = (&isolate.memory, &isolate.doubts);
+            errands::examine(&stores, memory, doubts, &settings, &moment(now())).await;
+        }
         _ => {
             bindings::pause(errands::REFUSALS_WAIT_MS).await;
             errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;
@@ -167,6 +176,7 @@ pub async fn tick(env: JsValue) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
+            examine_missed(&stores, &isolate.memory, &settings, &moment(now())).await;
         }
         Err(message) => log(&message),
     }

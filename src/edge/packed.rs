@@ -22,8 +22,17 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         fetch_dest: next(),
         gpc: next(),
         country: next(),
-        // Clicks end here.
-        client_ip: next(),
+        ..Headers::default()
+    };
+    // Most clicks end here.
+    let Some(client_ip) = lines.next() else {
+        return Request::new(method, url, Headers { lacks_network: true, ..headers }, body);
+    };
+    let mut next = || lines.next().unwrap_or_default();
+    let headers = Headers {
+        client_ip,
+        asn: next(),
+        // Other clicks end here.
         content_type: next(),
         authorization: next(),
         origin: next(),
@@ -31,6 +40,7 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         namespace: next(),
         timestamp: next(),
         signature: next(),
+        ..headers
     };
     Request::new(method, url, headers, body)
 }

@@ -3,7 +3,7 @@
 use super::request::{Method, Request};
 use super::response::Response;
 use super::{Answer, App, Host, Isolate, Ports, development_namespace, host_of};
-use crate::app::follow::{Arrival, Followed, follow};
+use crate::app::follow::{Arrival, Followed, Missing, follow};
 use crate::app::memory::{Lookup, Wanted};
 use crate::app::settings::{Moment, Settings};
 use crate::domain::namespace::Namespace;
@@ -19,11 +19,13 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
     for _ in 0..MAX_LOADS {
         match from_memory(app.isolate, app.settings, &app.moment, request) {
             Ok(answer) => return answer,
-            Err(wanted) => {
+            Err(Missing::Value(wanted)) => {
                 if app.ports.load(&wanted, app.moment.now).await.is_err() {
                     break;
                 }
             }
+            // A request that comes this way has it.
+            Err(Missing::Origin) => break,
         }
     }
     unavailable().into()
@@ -32,13 +34,13 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
 /// Answers a click from memory alone: no promise, no crossing but the packed ones.
 ///
 /// # Errors
-/// What has to be loaded first.
+/// What has to be loaded or handed over first.
 pub fn from_memory(
     isolate: &Isolate,
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
-) -> Result<Answer, Wanted> {
+) -> Result<Answer, Missing> {
     let Some(namespace) = namespace(isolate, settings, moment, request)? else {
         return Ok(nowhere().into());
     };
@@ -55,6 +57,7 @@ pub fn from_memory(
             gpc: headers.gpc.trim() == "1",
         },
         country: request.country(),
+        origin: request.origin(),
         is_head: request.method == Method::Head,
     };
     Ok(match follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)? {

@@ -16,6 +16,7 @@ pub mod request;
 pub mod response;
 
 use crate::app::answers::Answers;
+use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
 use crate::app::pages::{Duty, Pages};
@@ -41,6 +42,8 @@ pub struct Isolate {
     pub answers: Answers,
     /// Refusals waiting to be counted.
     pub refusals: Refusals,
+    /// Conversions waiting to be examined.
+    pub doubts: Doubts,
     /// How often visitors posted to `/collect`.
     pub rates: Rates,
 }

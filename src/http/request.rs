@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::domain::click_id::Country;
 use crate::domain::encoding;
 use crate::domain::namespace::bare_host;
+use crate::domain::network::IpAddress;
 use crate::domain::signature::Signed;
+use crate::domain::trace::Origin;
 
 /// The methods that any address answers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,10 @@ pub struct Headers<'a> {
     pub gpc: &'a str,
     /// The country that the platform found for the client's address.
     pub country: &'a str,
+    /// The number of the network that the platform found for it.
+    pub asn: &'a str,
+    /// Whether address and number of the network were not handed over.
+    pub lacks_network: bool,
     /// `Content-Type`.
     pub content_type: &'a str,
     /// `Authorization`.
@@ -130,6 +136,15 @@ impl<'a> Request<'a> {
     pub fn country(&self) -> Option<Country> {
         // XX is the platform's word for unknown.
         Country::parse(self.headers.country).filter(|c| c.as_str() != "XX")
+    }
+
+    /// From which network the client comes; `None` if that was not handed over.
+    pub fn origin(&self) -> Option<Origin> {
+        let headers = &self.headers;
+        (!headers.lacks_network).then(|| Origin {
+            address: IpAddress::parse(headers.client_ip),
+            asn: headers.asn.parse().ok(),
+        })
     }
 
     /// The request as a sender signs it: as it was sent, byte for byte.

@@ -20,6 +20,21 @@ const INSERT_CLICKS: &str = "INSERT INTO clicks (namespace, time, page, ordinal,
             value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19 \
      FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
 
+/// The same for a page with traces, which stand behind the rest of a click's array: the visitor at
+/// 20, then address and network. Only clicks that count are a visitor's first.
+const INSERT_VISITORS: &str = "INSERT INTO visitor_clicks (day, namespace, visitor, time, click_id) \
+     SELECT value ->> 1 / 86400000, value ->> 0, value ->> 20, value ->> 1, value ->> 4 \
+     FROM json_each(?1) WHERE value ->> 20 IS NOT NULL AND value ->> 9 IS NULL ON CONFLICT DO NOTHING";
+const INSERT_TRACED_CLICKS: &str = "INSERT INTO clicks (namespace, time, page, ordinal, click_id, ref_id, campaign_id, \
+     affiliate_id, landing_page_id, uncounted, country, device, os, browser, referrer, user_agent, source, \
+     external_click_id, parameters, warnings, address, asn, earlier_click) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+            value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, \
+            value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 21, value ->> 22, \
+            (SELECT v.click_id FROM visitor_clicks AS v WHERE v.day = value ->> 1 / 86400000 AND v.namespace = value ->> 0 \
+             AND v.visitor = value ->> 20 AND v.time < value ->> 1) \
+     FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
+
 const INSERT_AGGREGATES: &str = "INSERT INTO aggregate_clicks (namespace, hour, ref_id, page, clicks) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
      FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
@@ -28,6 +43,8 @@ const INSERT_AGGREGATES: &str = "INSERT INTO aggregate_clicks (namespace, hour, 
 struct PageText {
     clicks: Option<String>,
     aggregates: Option<String>,
+    /// Whether a click of it has a trace.
+    is_traced: bool,
 }
 
 impl PageText {
@@ -45,14 +62,19 @@ impl PageText {
             clicks: (!page.clicks.is_empty()).then(|| clicks_text(&page.clicks)),
             aggregates: (!page.aggregates.is_empty())
                 .then(|| Json::Array(aggregates.collect()).to_string()),
+            is_traced: page.clicks.iter().any(|click| click.trace.is_some()),
         }
     }
 
     fn statements(&self) -> Vec<Statement> {
-        let clicks = self
-            .clicks
-            .iter()
-            .map(|text| Statement::new(INSERT_CLICKS, vec![text.as_str().into()]));
+        let inserts: &[&'static str] = if self.is_traced {
+            &[INSERT_VISITORS, INSERT_TRACED_CLICKS]
+        } else {
+            &[INSERT_CLICKS]
+        };
+        let clicks = self.clicks.iter().flat_map(|text| {
+            inserts.iter().map(move |insert| Statement::new(*insert, vec![text.as_str().into()]))
+        });
         let aggregates = self
             .aggregates
             .iter()
@@ -62,13 +84,15 @@ impl PageText {
 
     /// Both texts as one value, for keeping the page aside.
     fn joined(&self) -> String {
-        json!({ "clicks": self.clicks, "aggregates": self.aggregates }).to_string()
+        let Self { clicks, aggregates, is_traced } = self;
+        json!({ "clicks": clicks, "aggregates": aggregates, "is_traced": is_traced }).to_string()
     }
 
     fn split(text: &str) -> Option<Self> {
         let value: Json = serde_json::from_str(text).ok()?;
         let part = |name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
-        Some(Self { clicks: part("clicks"), aggregates: part("aggregates") })
+        let is_traced = value.get("is_traced").and_then(Json::as_bool).unwrap_or_default();
+        Some(Self { clicks: part("clicks"), aggregates: part("aggregates"), is_traced })
     }
 }
 
@@ -112,6 +136,9 @@ fn push_click(text: &mut String, click: &ClickRecord, object: &mut String) {
         .text(click.external_click_id.as_deref())
         .text(Some(object.as_str()).filter(|_| !click.parameters.is_empty()))
         .text(warnings.as_deref());
+    if let Some(trace) = &click.trace {
+        row.text(trace.visitor.as_deref()).text(trace.address.as_deref()).number(trace.asn);
+    }
     row.end();
 }
 

@@ -336,6 +336,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "claims_lost",
         "lifetime",
         "cap",
+        "rule",
         "test",
     ];
     let known =

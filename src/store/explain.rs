@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::catalog::records;
 use super::sql::Sql;
-use super::{Blobs, Database, Statement, Stores};
+use super::{Blobs, Database, Statement, Stores, doubt_rows};
 use crate::app::catalog::resource::Record;
 use crate::app::explain::{Archive, MOST_CONVERSIONS, MOST_ENTRIES, Subject, Traces};
 use crate::app::ports::Unavailable;
@@ -13,7 +13,7 @@ use crate::domain::click_id;
 use crate::domain::namespace::Namespace;
 
 const CLICK: &str = "click_id, time, ref_id, campaign_id, affiliate_id, landing_page_id, uncounted, country, \
-    device, os, browser, source, external_click_id, parameters, warnings";
+    device, os, browser, source, external_click_id, parameters, warnings, earlier_click, asn";
 
 const CONVERSION: &str = "conversion_id, request_id, received_at, click_id, ref_id, campaign_id, affiliate_id, \
     event_id, order_id, currency, first_status, first_revenue, first_payout, warnings, explanation, revision, changed_by";
@@ -186,20 +186,22 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
             (clicks_of(subject, &conversions), REFUSED_OF_CLICK),
             (orders_of(subject, &conversions), REFUSED_OF_ORDER),
         ];
-        let mut statements = vec![changes(namespace, &ids), by_name(namespace, &names)];
+        let doubts = doubt_rows::of_conversions(namespace, &ids);
+        let mut statements = vec![changes(namespace, &ids), doubts, by_name(namespace, &names)];
         let lists = lists.iter().filter(|(keys, _)| !keys.is_empty());
         statements.extend(lists.map(|(keys, found)| newest_of_each(namespace, keys, found)));
         let click_ids = match subject {
             Subject::Click(click_id) => vec![click_id.as_str()],
             _ => distinct(of("click_id")),
         };
-        let lists = statements.len() - 1;
+        let lists = statements.len() - 2;
         statements
             .extend(click_ids.iter().filter_map(|click_id| click(namespace, click_id)).take(8));
 
         let mut results = self.run(statements).await?.into_iter();
         let mut changes = records(results.next());
         changes.reverse();
+        let doubts = records(results.next());
         has_more |= changes.len() > MOST_ENTRIES;
         let mut postbacks: Vec<Record> = Vec::new();
         for rows in results.by_ref().take(lists) {
@@ -209,6 +211,6 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
         postbacks.sort_by(|a, b| text(a, "request_id").cmp(&text(b, "request_id")));
         postbacks.dedup_by(|a, b| text(a, "request_id") == text(b, "request_id"));
         let clicks = results.flat_map(|rows| records(Some(rows))).collect();
-        Ok(Traces { clicks, conversions, postbacks, changes, has_more })
+        Ok(Traces { clicks, conversions, postbacks, changes, doubts, has_more })
     }
 }

@@ -8,7 +8,8 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, facts_rows, json,
+    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, doubt_rows, facts_rows,
+    json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
@@ -33,6 +34,9 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     ) -> Result<Commit, Unavailable> {
         let mut statements = vec![conversion_row::insert(namespace, conversion, assumed)];
         statements.extend(customer_rows::insert_beside(namespace, conversion));
+        if assumed.is_doubtful {
+            statements.push(doubt_rows::insert(namespace, conversion));
+        }
         statements.push(inbox_row::insert_beside(namespace, entry, conversion));
         let is_ours = |stored: &Conversion| stored.request_id == conversion.request_id;
         self.settle(namespace, statements, &assumed.question, is_ours).await

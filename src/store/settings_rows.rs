@@ -5,14 +5,16 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::attribution_rows::CouponRow;
+use super::click_rule_rows::{click_rules, click_rules_column};
 use super::event_rows::{EventRow, rule};
+use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
 use super::{Row, Statement, attribution_rows, cap_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
 use crate::domain::configuration::{
-    Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage, Link,
+    Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
 use crate::domain::event::{Becomes, Event};
@@ -53,8 +55,9 @@ const CAMPAIGN: &str = concat!(
      revenue_type, revenue_fixed, revenue_percent, payout_type, payout_fixed, payout_percent, authentication, \
      ip_allow, ip_deny, is_amount_trusted, is_explicit_money_allowed, is_pixel_allowed, is_conflict_updated, \
      required_parameters, click_id_parameter, deep_link_hosts, deep_link_parameters, traffic_back_url, site_events, status_words, \
-     attribution_order, is_customer_required, \
-     (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
+     attribution_order, is_customer_required, ",
+    click_rules_column!(),
+    ", (SELECT json_group_array(json_object('id', p.id, 'url', p.url, 'is_default', p.is_default)) \
       FROM landing_pages p INDEXED BY landing_pages_of_campaign WHERE p.namespace = ?1 AND p.campaign_id = ?2 AND p.state = 'active') AS landing_pages, \
      (SELECT json_group_array(json_object('id', o.id, 'affiliate_id', o.affiliate_id, 'coupon', o.coupon, \
         'is_lifetime', o.is_lifetime, 'event_id', o.event_id, 'goal', o.goal, 'countries', o.countries, \
@@ -74,8 +77,6 @@ const CAMPAIGN: &str = concat!(
      WHERE signing_secrets.namespace = ?1 AND campaign_id = ?2 AND revoked_at IS NULL) AS signing_secrets",
     " FROM campaigns WHERE namespace = ?1 AND id = ?2"
 );
-const LINK: &str =
-    "SELECT id, campaign_id, affiliate_id, state, kind FROM links WHERE namespace = ?1 AND id = ?2";
 const DEFAULT_LINK: &str = "SELECT id FROM links \
      WHERE namespace = ?1 AND campaign_id = ?2 AND affiliate_id = ?3 AND is_default = 1";
 const ADVERTISER: &str = concat!(
@@ -191,30 +192,6 @@ rows! {
 }
 
 rows! {
-    struct LinkRow {
-        id: u32,
-        campaign_id: u32,
-        affiliate_id: u32,
-        state: String,
-        // Copies that an earlier version wrote have none.
-        kind: Option<String>,
-    }
-}
-
-impl LinkRow {
-    fn value(self) -> Link {
-        let is_active = self.state == "active";
-        Link {
-            id: self.id,
-            campaign_id: self.campaign_id,
-            affiliate_id: self.affiliate_id,
-            is_active,
-            is_test: self.kind.as_deref() == Some("test"),
-        }
-    }
-}
-
-rows! {
     struct PageRow {
         id: u32,
         url: String,
@@ -262,6 +239,7 @@ rows! {
         token_hashes: String,
         // Copies that an earlier version wrote have none.
         signing_secrets: Option<String>,
+        click_rules: Option<String>,
     }
 }
 
@@ -324,6 +302,7 @@ impl CampaignRow {
                     .map(String::as_str),
             ),
             is_customer_required: self.is_customer_required == Some(1),
+            click_rules: click_rules(self.click_rules.as_deref())?,
         })
     }
 }

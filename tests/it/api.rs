@@ -30,8 +30,17 @@ fn a_new_campaign_shows_every_field_with_its_default() {
     let demo = world.operator_of("demo");
     demo.creates("advertisers", json!({ "name": "Shop" }));
     let shown = demo.creates("campaigns", campaign());
+    let rules = json!({
+        "too_fast_action": "off", "too_fast_seconds": 10, "duplicate_click_action": "off",
+        "ip_cool_down_action": "off", "ip_cool_down_minutes": 60, "bot_action": "hold",
+        "data_centre_action": "off", "data_centre_networks": [], "self_referral_action": "off",
+    });
+    let mut others = shown.clone();
+    for (field, default) in rules.as_object().unwrap() {
+        assert_eq!(others.as_object_mut().unwrap().remove(field).as_ref(), Some(default));
+    }
     assert_eq!(
-        shown,
+        others,
         json!({
             "id": 1, "name": "Shoes", "advertiser_id": 1, "state": "active", "currency": "USD",
             "window_days": 30, "conversions_per_click": "one", "default_status": "approved",

@@ -312,8 +312,13 @@ fn a_commit_that_is_repeated_takes_no_customer_back_from_the_operator() {
         Customership { customer_id: "K0".to_owned(), seen_ref_id: Some(0), is_link_made: true };
     let again = Conversion { customer: Some(customer), ..known };
     let entry = block_on(stores.inbox_entry(&demo, &again.request_id)).unwrap().unwrap();
-    let assumed =
-        Assumptions { question, is_one_per_click: false, initial: None, caps: Default::default() };
+    let assumed = Assumptions {
+        question,
+        is_one_per_click: false,
+        initial: None,
+        is_doubtful: false,
+        caps: Default::default(),
+    };
     let commit = block_on(stores.commit(&demo, &again, &assumed, &entry)).unwrap();
     assert!(matches!(commit, Commit::Done), "{commit:?}");
     assert_eq!(shop.operator.sees("customers/1")["affiliate_id"], 1);

@@ -43,6 +43,7 @@ fn every_column_of_a_click_says_what_happened() {
             "namespace": "demo", "time": BEGINNING_MS, "page": page, "ordinal": 0, "click_id": id,
             "ref_id": 2, "campaign_id": 1, "affiliate_id": 2, "landing_page_id": 1,
             "uncounted": null, "country": "DE", "device": "desktop", "os": "windows",
+            "earlier_click": null, "address": null, "asn": null,
             "browser": "chrome", "referrer": "https://blog.example/a",
             "user_agent": crate::support::shop::CHROME, "source": "mail",
             "external_click_id": "theirs",

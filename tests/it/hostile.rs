@@ -222,6 +222,8 @@ fn asks(
         namespace: header(12),
         timestamp: header(13),
         signature: header(14),
+        asn: header(7),
+        ..Headers::default()
     };
     shop.edge.answers(*method, &format!("{host}{path}?{query}"), headers, &body)
 }

@@ -3,6 +3,7 @@
 
 use backtrail::app::errands;
 use backtrail::domain::namespace::Namespace;
+use backtrail::http::Isolate;
 use backtrail::http::request::Method;
 use serde_json::{Value, json};
 
@@ -20,10 +21,10 @@ fn rush(shop: &Shop<'_>, count: usize) -> (Vec<(String, String)>, usize) {
         let query = format!("click_id={id}&order_id=of-{id}&token={TOKEN}");
         let address = format!("{}/postback?{query}", shop.host);
         let (answer, errand) = shop.edge.answers_only(Method::Get, &address, server(), b"");
-        let isolate = &shop.edge.isolate;
+        let Isolate { refusals, answers, doubts, .. } = &shop.edge.isolate;
         let now = shop.world().now();
-        let duty = errands::duty(&isolate.refusals, &isolate.answers, errand.unwrap(), now);
-        writers += usize::from(duty == Some('k'));
+        let duty = errands::duty(refusals, answers, doubts, errand.unwrap(), now);
+        writers += usize::from(duty == "k");
         (query, text(&answer.response).to_owned())
     });
     (sent.collect(), writers)

@@ -251,3 +251,34 @@ fn without_consent_a_test_leaves_nothing() {
     shop.edge.settles();
     assert_eq!(shop.count("clicks"), 0);
 }
+
+#[test]
+fn the_rules_for_clicks_look_at_no_test_and_a_test_stops_no_sale() {
+    let world = World::new();
+    let rules = json!({
+        "too_fast_action": "reject", "duplicate_click_action": "reject", "ip_cool_down_action": "reject",
+    });
+    let shop = Shop::with(&world, rules);
+    let examined = || shop.count("doubts");
+    let sells = |id: String| {
+        shop.edge.settles();
+        let reply = shop.reports(200, &format!("click_id={id}"));
+        let path = format!("conversions/{}", reply["conversion_id"].as_str().unwrap());
+        shop.edge.ticks();
+        shop.operator.sees(&path)
+    };
+    for _ in 0..2 {
+        assert_eq!(sells(tries(&shop, 1))["status"], "approved", "at once, and from one address");
+    }
+    assert_eq!((examined(), shop.count("visitor_clicks")), (0, 0));
+    // The same visitor's first click that is none leads to a sale.
+    let id = shop.clicks(1);
+    world.waits_ms(11_000);
+    assert_eq!(sells(id)["status"], "approved");
+    // The control: his next ones are stopped, for what the rules know of him by then.
+    let id = shop.clicks(2);
+    world.waits_ms(11_000);
+    assert_eq!(sells(id)["status"], "rejected");
+    assert_eq!(sells(shop.clicks(2))["status"], "rejected");
+    assert_eq!((examined(), shop.count("visitor_clicks")), (2, 1));
+}

@@ -45,6 +45,25 @@ fn a_conversion_writes_at_most_eight_rows() {
 }
 
 #[test]
+fn a_conversion_whose_click_is_to_be_examined_writes_two_rows_more() {
+    let world = World::new();
+    let rules = json!({ "ip_cool_down_action": "hold", "duplicate_click_action": "hold" });
+    let shop = Shop::with(&world, rules);
+    let written = || -> u64 {
+        let of = |table| shop.count(table) + indexes_entered(&shop, table);
+        of("conversions") + of("inbox") + of("doubts")
+    };
+    let id = shop.clicks(1);
+    shop.edge.settles();
+    shop.reports(200, &format!("click_id={id}&order_id=A&amount=3"));
+    assert_eq!(written(), 7);
+    // Examined, it has left the index of what is open, and stands in that of the addresses.
+    shop.edge.examines();
+    assert_eq!(shop.value("SELECT COUNT(*) FROM doubts WHERE examined_at IS NULL"), 0);
+    assert_eq!(written(), 7);
+}
+
+#[test]
 fn a_conversion_that_names_its_customer_writes_at_most_eight_rows() {
     let world = World::new();
     let shop = Shop::open(&world);

@@ -89,6 +89,8 @@ pub enum Item {
     Country,
     /// A parameter that says whom to credit.
     Way,
+    /// The number of a network (autonomous system), as `AS64496`.
+    NetworkNumber,
 }
 
 /// What the values of a map are.

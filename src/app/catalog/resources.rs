@@ -10,6 +10,7 @@ const MONEY_TYPE: Kind = Kind::Choice(&["cpa", "cpl", "fixed", "cps", "revshare"
 const LIVE: Kind = Kind::Choice(&["active", "archived"]);
 /// `domain::attribution::DEFAULT_ORDER` as it is stored.
 const DEFAULT_ORDER: &str = r#"["click_id","coupon","customer_id"]"#;
+const ACTION: Kind = Kind::Choice(&["off", "hold", "reject"]);
 
 /// One customer of the installation; only the root key creates them.
 pub static NAMESPACES: Resource = Resource {
@@ -99,6 +100,15 @@ pub static CAMPAIGNS: Resource = Resource::numbered(
         Field::text("status_words", Kind::Map(Entry::StatusWord), "{}"),
         Field::text("attribution_order", Kind::List(Item::Way), DEFAULT_ORDER),
         Field::number("is_customer_required", Kind::Flag, 0),
+        Field::text("too_fast_action", ACTION, "off"),
+        Field::number("too_fast_seconds", Kind::Count(1, 86_400), 10),
+        Field::text("duplicate_click_action", ACTION, "off"),
+        Field::text("ip_cool_down_action", ACTION, "off"),
+        Field::number("ip_cool_down_minutes", Kind::Count(1, 43_200), 60),
+        Field::text("bot_action", Kind::Choice(&["hold", "reject"]), "hold"),
+        Field::text("data_centre_action", ACTION, "off"),
+        Field::text("data_centre_networks", Kind::List(Item::NetworkNumber), "[]"),
+        Field::text("self_referral_action", ACTION, "off"),
         CREATED_AT,
     ],
 );
@@ -151,6 +161,7 @@ pub static AFFILIATES: Resource = Resource::numbered(
         NAME,
         Field::nullable("custom_id", Kind::Code).filter(),
         Field::text("state", Kind::Choice(&["active", "blocked"]), "active").filter(),
+        Field::nullable("own_customer_id", Kind::Code),
         CREATED_AT,
     ],
 );

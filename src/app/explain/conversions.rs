@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Entry, entry, instant, shown, text, value};
 use crate::app::catalog::resource::Record;
+use crate::domain::conversion::RULE_PREFIX;
 use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
 
@@ -23,6 +24,7 @@ pub(super) fn decided(conversion: &Record, changes: &[Record], at: Timestamp) ->
         let change = match what.as_str() {
             "updated" | "revenue" | "payout" => last("money"),
             "refund" => last("refund"),
+            "rule" => changes.iter().filter(is_its).rfind(|c| is_by_rule(c)),
             _ => None,
         };
         let (at, request_id) = match change {
@@ -38,6 +40,28 @@ pub(super) fn decided(conversion: &Record, changes: &[Record], at: Timestamp) ->
         }
     };
     explanation.into_iter().map(pair).collect()
+}
+
+fn is_by_rule(change: &Record) -> bool {
+    text(change, "request_id").is_some_and(|name| name.starts_with(RULE_PREFIX))
+}
+
+/// That the click of a conversion was examined by the rules that need its row, or is going to be.
+pub(super) fn examined(doubt: &Record, conversions: &[Record]) -> Entry {
+    let of = |c: &&Record| text(c, "conversion_id") == text(doubt, "conversion_id");
+    let conversion = conversions.iter().find(of);
+    let (at, because) = match text(doubt, "finding") {
+        Some(finding) => (instant(doubt, "examined_at"), finding.to_owned()),
+        None => (
+            instant(doubt, "received_at"),
+            "not yet: the rules that need the click's row wait for it".to_owned(),
+        ),
+    };
+    Entry {
+        conversion_id: text(doubt, "conversion_id").map(str::to_owned),
+        click_id: conversion.and_then(|c| text(c, "click_id")).map(str::to_owned),
+        ..entry(at, "examined", because, Map::new())
+    }
 }
 
 /// A change of a conversion: what was otherwise afterwards, by whom, and the reason that was given.
@@ -57,6 +81,7 @@ pub(super) fn changed(change: &Record, conversions: &[Record]) -> Entry {
         format!("{name} {until_then} became {}", word(now))
     });
     let by = match change.get("key_id").and_then(Value::as_u64) {
+        None if is_by_rule(change) => "a rule of the campaign".to_owned(),
         None => "a postback".to_owned(),
         Some(0) => "the root key".to_owned(),
         Some(id) => format!("key {id}"),

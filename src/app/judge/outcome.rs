@@ -44,6 +44,8 @@ pub struct Outcome {
 pub enum Errand {
     /// Keep a copy of a conversion for the time when the ledger is down.
     KeepAnswer(Namespace, Box<Conversion>),
+    /// The same, and examine the conversion by the row of its click.
+    KeepAndExamine(Namespace, Box<Conversion>),
     /// Count a request that failed before authentication.
     CountRefusal(Box<RefusedRequest>),
 }

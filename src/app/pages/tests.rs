@@ -36,6 +36,7 @@ fn click(place: Place, text: &str) -> ClickRecord {
         parameters: Vec::new(),
         warnings: Vec::new(),
         window_seconds: 60,
+        trace: None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Case, key};
 use crate::domain::attribution::Customer;
 use crate::domain::cap::{Place, Use};
 use crate::domain::conversion::Conversion;
+use crate::domain::examination::is_doubtful;
 
 /// What the store knows about a case.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +101,8 @@ pub struct Assumptions {
     pub initial: Option<AssumedInitial>,
     /// What is free of the campaign's caps.
     pub caps: AssumedCaps,
+    /// Whether the row of its click is to be examined afterwards.
+    pub is_doubtful: bool,
 }
 
 impl Assumptions {
@@ -116,6 +119,7 @@ impl Assumptions {
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));
-        Self { question, is_one_per_click, initial, caps }
+        let is_doubtful = is_doubtful(case.campaign, conversion, case.click.link());
+        Self { question, is_one_per_click, initial, caps, is_doubtful }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::events::repeated;
 use super::money::{Basis, money, payout_rule, sent_money};
+use super::quality::is_stopped;
 use super::rejection::unknown_order;
 use super::status::{is_held, map_status, refund_without_status};
 use super::{Case, Facts, Judgement};
@@ -41,7 +42,9 @@ pub(super) fn repeat(
     }
     // What was sent the first time may have been held because of the click; it is a repeat still.
     let is_current = |status: Status| {
-        status == known.status || known.status == Status::Hold && is_held(status, known.click_flags)
+        status == known.status
+            || known.status == Status::Hold && is_held(status, known.click_flags)
+            || is_stopped(known, status)
     };
     let wanted = wanted.filter(|status| is_refund || !is_current(*status));
     if let Some(status) = wanted {

@@ -367,6 +367,9 @@ fn list_of(item: Item) -> String {
         Item::Way => one_of(&Way::ALL.iter().map(|way| way.as_str()).collect::<Vec<_>>()),
         Item::Country => reference("schemas", "Country"),
         Item::AppScheme => reference("schemas", "AppScheme"),
+        Item::NetworkNumber => {
+            r#"{"type":"string","pattern":"^[Aa][Ss][1-9][0-9]{0,8}$"}"#.to_owned()
+        }
         Item::HostPattern => reference("schemas", "HostPattern"),
         Item::Network => reference("schemas", "Network"),
         Item::Origin => reference("schemas", "Origin"),

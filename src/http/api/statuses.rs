@@ -11,7 +11,7 @@ use super::{Call, Stores, body, paging, past, render};
 use crate::app::history::CONVERSIONS;
 use crate::app::statuses::{ChangeRecord, Fate, Item, Named, apply};
 use crate::domain::configuration::Status;
-use crate::domain::conversion::Conversion;
+use crate::domain::conversion::{Conversion, RULE_PREFIX};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::namespace::Namespace;
 use crate::http::reply::status_of;
@@ -295,6 +295,7 @@ fn line(record: &ChangeRecord) -> Value {
         "revision": record.revision,
         "at": render::instant(&record.at.ms().into()),
         "by": match record.key_id {
+            None if record.request_id.starts_with(RULE_PREFIX) => "rule",
             None => "postback",
             Some(0) => "root_key",
             Some(_) => "key",

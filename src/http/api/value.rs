@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 mod event;
+mod flag;
 
 use super::input::Reading;
 use crate::app::access::Scope;
@@ -49,11 +50,7 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
         (Kind::Currency, Value::String(text)) => currency(&text),
-        (Kind::Flag, Value::String(text)) => match text.as_str() {
-            "true" => Ok(1.into()),
-            "false" => Ok(0.into()),
-            _ => Err(invalid("it has to be true or false.")),
-        },
+        (Kind::Flag, Value::String(text)) => flag::stored(text.parse().ok()),
         (_, sent) => Ok(sent),
     }
 }
@@ -66,10 +63,7 @@ pub(super) fn read(
     before: &Record,
 ) -> Result<Value, Fault> {
     match kind {
-        Kind::Flag | Kind::Default(_) => match sent {
-            Value::Bool(truth) => Ok(u8::from(*truth).into()),
-            _ => Err(invalid("Send true or false.")),
-        },
+        Kind::Flag | Kind::Default(_) => flag::stored(sent.as_bool()),
         Kind::Count(min, max) => {
             let count = sent.as_i64().filter(|number| (min..=max).contains(number));
             count
@@ -292,6 +286,10 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
             Some(country) => return Ok(country.as_str().to_owned()),
             None => (false, "a country's two letters of ISO 3166, such as DE"),
         },
+        Item::NetworkNumber => match network_number(&lower) {
+            Some(number) => return Ok(number),
+            None => (false, "the number of a network, such as AS64496"),
+        },
         Item::Network => {
             (Network::parse(text).is_some(), "a network such as 192.0.2.0/24 or 2001:db8::/32")
         }
@@ -327,6 +325,15 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
 }
 
 const WAYS: &str = "one of click_id, coupon, customer_id, ref_id, ref_custom_id, affiliate_id";
+
+/// Numbers beyond nine digits are for private use.
+fn network_number(lower: &str) -> Option<String> {
+    let digits = lower.strip_prefix("as")?;
+    let is_plain = (1..=9).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0');
+    is_plain.then(|| format!("AS{digits}"))
+}
 
 /// What proves the sender, or says how to answer, is nothing that a conversion brings.
 pub(super) fn is_of_conversion(canonical: &str) -> bool {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use backtrail::app::errands;
+use backtrail::app::examine::examine_missed;
 use backtrail::app::judge::Errand;
 use backtrail::app::settings::{Moment, Settings};
 use backtrail::http::request::{Headers, Method, Request};
@@ -85,8 +86,8 @@ impl<'w> Edge<'w> {
     ) -> Response {
         let (answer, put) = self.answers_only(method, address, headers, body);
         if let Some(errand) = put {
-            let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
-            if errands::duty(refusals, answers, errand, self.world.now()) == Some('k') {
+            let Isolate { refusals, answers, doubts, .. } = &self.isolate;
+            if errands::duty(refusals, answers, doubts, errand, self.world.now()).contains('k') {
                 block_on(errands::keep_answers(
                     &self.stores,
                     answers,
@@ -135,6 +136,14 @@ impl<'w> Edge<'w> {
         });
     }
 
+    /// Examines the conversions that wait for it, as their requests do behind the reply.
+    pub fn examines(&self) {
+        let Isolate { memory, doubts, .. } = &self.isolate;
+        let random = || self.draws();
+        let moment = Moment { now: self.world.now(), random: &random };
+        block_on(errands::examine(&self.stores, memory, doubts, &self.stores.settings, &moment));
+    }
+
     /// Writes the pages that are full or overdue, as a request does that meets one.
     pub fn settles_now(&self) {
         let settings = &self.stores.settings;
@@ -146,6 +155,9 @@ impl<'w> Edge<'w> {
     pub fn ticks(&self) {
         let (pages, settings) = (&self.isolate.pages, &self.stores.settings);
         block_on(errands::tick(&self.stores, pages, settings, self.world.now()));
+        let random = || self.draws();
+        let moment = Moment { now: self.world.now(), random: &random };
+        block_on(examine_missed(&self.stores, &self.isolate.memory, settings, &moment));
     }
 
     /// 32 bytes, different at each call and in each isolate.

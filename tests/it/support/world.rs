@@ -119,8 +119,8 @@ impl World {
         let app = App { ports: &self.stores, isolate: &self.isolate, settings, moment };
         let answer = block_on(http::respond(&app, &request));
         if let Some(errand) = answer.errand {
-            let (refusals, answers) = (&self.isolate.refusals, &self.isolate.answers);
-            if errands::duty(refusals, answers, errand, self.now()) == Some('k') {
+            let Isolate { refusals, answers, doubts, .. } = &self.isolate;
+            if errands::duty(refusals, answers, doubts, errand, self.now()).contains('k') {
                 block_on(errands::keep_answers(&self.stores, answers, || self.now(), async || ()));
             }
         }
