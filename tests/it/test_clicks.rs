@@ -189,7 +189,13 @@ fn a_test_makes_nobody_a_customer_for_life() {
         let id = if is_test { tries(&shop, 2) } else { shop.clicks(2) };
         let query = format!("click_id={id}&order_id=1&customer_id=K&new_customer=true");
         let reply = shop.reports(200, &query);
-        assert_eq!(reply["verdict"], "recorded");
+        assert_eq!(
+            (&reply["verdict"], &reply["payout"]["amount"]),
+            (&json!("recorded"), &json!("2.00"))
+        );
+        let path = format!("conversions/{}", reply["conversion_id"].as_str().unwrap());
+        let why = shop.operator.sees(&path)["explanation"]["lifetime"].to_string();
+        assert_eq!(why.contains("a test makes nobody a customer for life"), is_test, "{why}");
         let tables = ["customers", "conversion_customers"].map(|table| shop.count(table));
         assert_eq!(tables, if is_test { [0, 0] } else { [1, 1] });
         let second = "campaign_id=1&customer_id=K&order_id=2";
@@ -271,6 +277,8 @@ fn the_rules_for_clicks_look_at_no_test_and_a_test_stops_no_sale() {
         assert_eq!(sells(tries(&shop, 1))["status"], "approved", "at once, and from one address");
     }
     assert_eq!((examined(), shop.count("visitor_clicks")), (0, 0));
+    let traced = || shop.value("SELECT COUNT(address) FROM clicks");
+    assert_eq!(traced(), 0);
     // The same visitor's first click that is none leads to a sale.
     let id = shop.clicks(1);
     world.waits_ms(11_000);
@@ -280,5 +288,5 @@ fn the_rules_for_clicks_look_at_no_test_and_a_test_stops_no_sale() {
     world.waits_ms(11_000);
     assert_eq!(sells(id)["status"], "rejected");
     assert_eq!(sells(shop.clicks(2))["status"], "rejected");
-    assert_eq!((examined(), shop.count("visitor_clicks")), (2, 1));
+    assert_eq!((examined(), shop.count("visitor_clicks"), traced()), (2, 1, json!(3)));
 }

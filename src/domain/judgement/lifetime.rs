@@ -81,13 +81,14 @@ pub(super) fn lifetime(
             let owner = owner.affiliate_id;
             (false, false, format!("the customer belongs to affiliate {owner}, and {affiliate} is credited"))
         }
-        None if credit.is_test => {
-            (false, false, "a test makes nobody a customer for life".to_owned())
-        }
         None if !case.postback.is_new_customer => {
             (false, false, "the customer is remembered, but belongs to nobody: new_customer=true was not sent".to_owned())
         }
         None => match applies() {
+            // What would be paid is shown, and nothing is begun.
+            Some(rule) if credit.is_test => {
+                (true, false, format!("{rule} applies; a test makes nobody a customer for life"))
+            }
             Some(rule) => (
                 true,
                 true,
