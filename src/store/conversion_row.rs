@@ -23,6 +23,10 @@ pub(crate) const COLUMNS: &str = "conversion_id, request_id, received_at, occurr
 /// How many columns [`COLUMNS`] names.
 pub(crate) const COLUMN_COUNT: usize = 37;
 
+/// The values of `namespace` and [`COLUMNS`].
+const PLACEHOLDERS: &str = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38";
+
 rows! {
     /// A conversion as stored.
     #[derive(Clone, Debug, Serialize)]
@@ -220,7 +224,6 @@ pub(crate) fn insert(
 ) -> Statement {
     // ?1 is the namespace, ?2… the columns: click_id is ?8, ref_id ?10, campaign_id ?11,
     // affiliate_id ?12 and event_id ?13. What the guards need besides follows.
-    let placeholders: Vec<String> = (1..=COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
     let mut parameters = vec![Value::from(namespace.as_str())];
     parameters.extend(ConversionRow::of(conversion).values());
     let mut guards: Vec<String> = Vec::new();
@@ -263,8 +266,8 @@ pub(crate) fn insert(
     }
     let guard = if guards.is_empty() { "true".to_owned() } else { guards.join(" AND ") };
     let sql = format!(
-        "INSERT INTO conversions (namespace, {COLUMNS}{column}) SELECT {}{mark} WHERE {guard} ON CONFLICT DO NOTHING",
-        placeholders.join(", ")
+        "INSERT INTO conversions (namespace, {COLUMNS}{column}) SELECT {PLACEHOLDERS}{mark} WHERE {guard} \
+         ON CONFLICT DO NOTHING"
     );
     Statement::new(sql, parameters)
 }
@@ -342,4 +345,16 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));
     json::pairs(text).into_iter().filter_map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_has_its_place() {
+        let numbered: Vec<String> = (1..=COLUMN_COUNT + 1).map(|n| format!("?{n}")).collect();
+        assert_eq!(PLACEHOLDERS.split(", ").collect::<Vec<_>>(), numbered);
+        assert_eq!(COLUMNS.split(", ").count(), COLUMN_COUNT);
+    }
 }
