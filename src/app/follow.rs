@@ -5,6 +5,7 @@
 
 mod drawn;
 mod traced;
+mod trial;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -82,7 +83,7 @@ pub fn follow(
     else {
         return Ok(Followed::Nowhere);
     };
-    let parameters = crate::domain::click_parameters::parse(arrival.query);
+    let mut parameters = crate::domain::click_parameters::parse(arrival.query);
     // A link of another campaign than the one named is an unknown link.
     let link = link(memory, moment, namespace, &parameters)?
         .filter(|link| parameters.campaign_id.is_none_or(|named| named == link.campaign_id));
@@ -93,20 +94,19 @@ pub fn follow(
         })?,
         None => None,
     };
-    let click = Click {
-        settings,
-        moment,
-        arrival,
-        space: &space,
-        parameters: &parameters,
-        visit: visit::read(memory.agents.read(arrival.user_agent), &arrival.hints),
-    };
+    let mut visit = visit::read(memory.agents.read(arrival.user_agent), &arrival.hints);
+    if let Some(link) = link.as_deref() {
+        trial::mark(&mut visit, &mut parameters, link, settings, namespace, moment.now);
+    }
+    let (parameters, is_test) = (&parameters, visit.is_test());
+    let click = Click { settings, moment, arrival, space: &space, parameters, visit };
     match (link, campaign) {
         (Some(link), Some(campaign))
-            if is_open(&space, &campaign, &link)
-                && !is_closed(&campaign.caps, link.affiliate_id, || {
-                    settings.date_in(&space.time_zone, moment.now)
-                }) =>
+            if is_open(&space, &campaign, &link, is_test)
+                && (is_test
+                    || !is_closed(&campaign.caps, link.affiliate_id, || {
+                        settings.date_in(&space.time_zone, moment.now)
+                    })) =>
         {
             click.has_origin(&campaign)?;
             Ok(click.to_campaign(pages, &campaign, &link))
@@ -144,8 +144,9 @@ fn link(
     known(memory.link(namespace, id, moment.now), || Wanted::Link(namespace.clone(), id))
 }
 
-fn is_open(space: &NamespaceSettings, campaign: &Campaign, link: &Link) -> bool {
-    campaign.state == CampaignState::Active
+/// A test goes through before the campaign starts as well.
+fn is_open(space: &NamespaceSettings, campaign: &Campaign, link: &Link, is_test: bool) -> bool {
+    (campaign.state == CampaignState::Active || is_test && campaign.state == CampaignState::Paused)
         && link.is_active
         && !space.blocked_affiliates.contains(&link.affiliate_id)
 }
@@ -176,7 +177,8 @@ impl Click<'_> {
         let place = pages.place(|| page_name((self.moment.random)()), self.moment.now);
         if self.parameters.consent_denied {
             let location = self.location(&destination, campaign, link, "");
-            let duty = if self.settings.is_recording && !self.arrival.is_head {
+            let is_silent = self.arrival.is_head || self.visit.is_test();
+            let duty = if self.settings.is_recording && !is_silent {
                 pages.count(
                     &self.space.name,
                     link.id,
@@ -239,7 +241,8 @@ impl Click<'_> {
             flags: flag(is_counted, Flags::COUNTED)
                 .with(flag(self.visit.is_suspected_bot, Flags::SUSPECTED_BOT))
                 .with(flag(is_preview, Flags::PREFETCH))
-                .with(flag(self.visit.is_embedded, Flags::EMBEDDED)),
+                .with(flag(self.visit.is_embedded, Flags::EMBEDDED))
+                .with(flag(self.visit.is_test(), Flags::TEST)),
             shard: 0,
             time: self.moment.now,
             ref_id: link.id,

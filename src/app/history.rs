@@ -39,6 +39,7 @@ pub static CLICKS: Resource = Resource {
             id("landing_page_id"),
             // Counted when it happened, or because it converted.
             Field::shown("counted", Kind::Flag),
+            Field::shown("is_test", Kind::Flag).filter(),
             text("uncounted_reason"),
             text("country"),
             text("device"),
@@ -83,7 +84,7 @@ pub static CONVERSIONS: Resource = Resource {
             Field::shown("revenue", Kind::Price),
             Field::shown("payout", Kind::Price),
             text("exchange_rate"),
-            Field::shown("is_test", Kind::Flag),
+            Field::shown("is_test", Kind::Flag).filter(),
             Field::shown("is_lead", Kind::Flag),
             text("country"),
             text("goal"),

@@ -121,12 +121,15 @@ impl Search<'_> {
         let found = self.memory.default_link(name, campaign_id, affiliate_id, self.now);
         let wanted = Wanted::DefaultLink(name.clone(), campaign_id, affiliate_id);
         Ok(self.sought(found, wanted)?.and_then(|id| {
+            // Links of kind test are no default ones.
+            let (is_active, is_test, own_customers) = (true, false, [0; 2]);
             Sought::Found(Link {
                 id: *id,
                 campaign_id,
                 affiliate_id,
-                is_active: true,
-                own_customers: [0; 2],
+                is_active,
+                is_test,
+                own_customers,
             })
         }))
     }

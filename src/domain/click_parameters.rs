@@ -38,6 +38,12 @@ pub struct ClickParameters<'a> {
     pub external_click_id: Option<Cow<'a, str>>,
     /// `consent=0`: no cookie, no id, an aggregate count only.
     pub consent_denied: bool,
+    /// `bt_test=1`: the click wants to be a test.
+    pub is_test: bool,
+    /// Until when the address makes tests, as sent in `bt_expires`.
+    pub test_expires: Option<Cow<'a, str>>,
+    /// What proves it, as sent in `bt_signature`.
+    pub test_signature: Option<Cow<'a, str>>,
     /// `utm_*` and every other parameter that is kept, in order of arrival.
     pub extra: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// What was dropped.
@@ -109,6 +115,12 @@ impl<'a> ClickParameters<'a> {
                 self.consent_denied |= value == "0";
                 Outcome::Taken
             }
+            "bt_test" => {
+                self.is_test |= value == "1";
+                Outcome::Taken
+            }
+            "bt_expires" => take_text(&mut self.test_expires, value, MAX_VALUE_BYTES),
+            "bt_signature" => take_text(&mut self.test_signature, value, MAX_VALUE_BYTES),
             other => match sub_number(other).and_then(|number| self.subs.get_mut(number)) {
                 Some(sub) => take_text(sub, value, MAX_VALUE_BYTES),
                 None => return self.take_extra(name, value),

@@ -209,6 +209,8 @@ pub struct Link {
     pub affiliate_id: u32,
     /// Whether it takes clicks. The ids of an archived link stay valid.
     pub is_active: bool,
+    /// Whether its clicks are tests.
+    pub is_test: bool,
     /// Marks of the numbers that the affiliate has as a customer
     /// ([`click_rules::customer_mark`](super::click_rules::customer_mark)); 0 for none.
     pub own_customers: [u64; 2],

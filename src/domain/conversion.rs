@@ -106,6 +106,12 @@ impl Key<'_> {
     }
 }
 
+/// The conversion_id of a test whose key would be that of a sale: it takes no sale's place.
+pub fn id_of_test(conversion_id: &str) -> String {
+    let digest = hash([b"test".as_slice(), conversion_id.as_bytes()]);
+    format!("cv_{}", URL_SAFE_NO_PAD.encode(digest.first_chunk::<15>().unwrap_or(&[0; 15])))
+}
+
 /// The fields that decide money as they were sent, in their normal form; repeats are compared
 /// with these. Field names are the canonical ones. Beside them stands by what else the payout rule
 /// was chosen: [`BY_COUPON`] and [`FOR_LIFE`].

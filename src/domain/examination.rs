@@ -15,10 +15,11 @@ use super::transition::{Author, Change, Wish, change};
 const PATIENCE_MS: u64 = 10 * MINUTE_MS;
 
 /// Whether a new conversion is to be examined: a rule that needs the row is on, its click is what it
-/// is credited by, and the status leaves something to stop. `link` is that of the click that was
+/// is credited by, and the status leaves something to stop. A test is paid to nobody and stops nobody. `link` is that of the click that was
 /// sent; a coupon or customer may credit somebody else.
 pub fn is_doubtful(campaign: &Campaign, conversion: &Conversion, link: Option<Link>) -> bool {
     campaign.click_rules.needs_row()
+        && !conversion.is_test
         && link.is_none_or(|link| is_credited(&link, conversion.ref_id, conversion.affiliate_id))
         && conversion.click_id.is_some()
         && conversion.clicked_at.is_some()

@@ -14,9 +14,9 @@ mod status;
 
 use super::attribution::Parties;
 use super::cap::LocalDate;
-use super::click_id::{ClickId, looks_lower_cased};
+use super::click_id::{ClickId, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
-use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source};
+use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source, id_of_test};
 use super::erasure::erased_click;
 use super::event::Event;
 use super::exchange::Rate;
@@ -150,7 +150,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
         None => attribute(case, facts)?,
         Some(event) => events::credit(case, event, facts)?,
     };
-    let conversion_id = conversion_id.ok_or_else(order_needed)?;
+    let mut conversion_id = conversion_id.ok_or_else(order_needed)?;
+    // An event of a test whose click no key verifies any more.
+    if credit.is_test && !is_test(case) {
+        conversion_id = id_of_test(&conversion_id);
+    }
     intake(case)?;
     lifetime::require(case, event, facts)?;
     caps::refuse_if_full(case, event, &credit, facts)?;
@@ -159,6 +163,11 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     if events::has_no_key(case, event) {
         let message = "without order_id only the time tells a repeat from a new event: the same parameters within 10 minutes are a repeat";
         warnings.push(Warning::about(WarningCode::NoIdempotencyKey, "order_id", message));
+    }
+    if credit.is_test {
+        let message =
+            "the click is a test: the conversion counts nowhere and nobody is paid for it";
+        warnings.push(Warning::about(WarningCode::TestClick, "click_id", message));
     }
     let mut basis = basis(case, event, &credit);
     let lifetime = lifetime::lifetime(case, &basis.traits, facts, &credit);
@@ -171,6 +180,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let ((status, why), full_cap) = caps::soften(case, event, &credit, facts, wanted);
     let money = money(case, &basis, &rule, &mut warnings)?;
     let mut explanation = vec![("attribution", credit.why), ("status", why)];
+    explanation.extend(credit.is_test.then(|| ("test", IS_TEST.to_owned())));
     explanation.extend(full_cap.map(|cap| ("cap", cap)));
     explanation.extend(money.because);
     explanation.extend(quality.because);
@@ -263,8 +273,21 @@ fn agree(case: &Case<'_>) -> Result<(), Refusal> {
     Err(Refusal::of(Reason::CampaignMismatch, "campaign_id", detail))
 }
 
-/// The key by which a repeat is recognised.
+/// Whether a case reports on a test click. What names no click is never a test, so that a test is
+/// repeated, changed and followed by naming its click.
+fn is_test(case: &Case<'_>) -> bool {
+    matches!(case.click, Click::Genuine { id, .. } if id.flags.has(Flags::TEST))
+}
+
+const IS_TEST: &str = "the click is a test: out of caps, sums and payouts";
+
+/// The conversion_id of the key by which a repeat is recognised. That of a test is another one.
 fn key(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, Refusal> {
+    let id = key_of_sale(case, event, facts)?;
+    Ok(if is_test(case) { id_of_test(&id) } else { id })
+}
+
+fn key_of_sale(case: &Case<'_>, event: Option<&Event>, facts: &Facts) -> Result<String, Refusal> {
     if let Some(event) = event {
         return events::key(case, event, facts);
     }

@@ -30,6 +30,7 @@ pub mod postback;
 pub mod refund;
 pub mod signature;
 pub mod template;
+pub mod test_click;
 pub mod time;
 pub mod trace;
 pub mod transition;

@@ -159,6 +159,10 @@ words! {
         StatusLimited = "status_limited",
         /// A rule of the campaign holds or rejects the conversion.
         StoppedByRule = "stopped_by_rule",
+        /// The click is a test: nothing of it counts.
+        TestClick = "test_click",
+        /// The address of a test click does not hold; the click is an ordinary one (clicks only).
+        TestRefused = "test_refused",
     }
 }
 

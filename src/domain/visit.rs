@@ -38,6 +38,8 @@ words! {
         Tool = "tool",
         /// There is no user agent.
         NoUserAgent = "no_user_agent",
+        /// An operator tried the link out.
+        Test = "test",
     }
 }
 
@@ -138,6 +140,13 @@ pub struct Visit {
     pub browser: Browser,
     /// The visitor asks not to be shared or sold (`Sec-GPC`).
     pub has_gpc: bool,
+}
+
+impl Visit {
+    /// Whether an operator tries the link out.
+    pub fn is_test(&self) -> bool {
+        self.uncounted == Some(Uncounted::Test)
+    }
 }
 
 /// What a user agent says; the part of a visit that takes some time to read.

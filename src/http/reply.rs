@@ -106,6 +106,8 @@ struct ReplyBody<'a> {
     current_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_test: Option<bool>,
 }
 
 /// The body of an outcome as JSON. A repeat is answered with the first reply's status, money and
@@ -137,6 +139,7 @@ pub fn json_of(outcome: &Outcome) -> String {
         detail: outcome.refusal.as_ref().map(|refusal| refusal.detail.as_str()),
         current_status: outcome.current_status.map(|status| status.as_str()),
         dry_run: outcome.is_dry_run.then_some(true),
+        is_test: conversion.and_then(|c| c.is_test.then_some(true)),
     };
     // Serialising a struct of texts and numbers cannot fail.
     serde_json::to_string(&body).unwrap_or_default()

@@ -202,7 +202,8 @@ fn find(namespace: &Namespace, names: &[Named]) -> Vec<Statement> {
         select("WHERE namespace = ?1 AND conversion_id = new.value ->> '$[1].id'", by_id),
         select(
             "WHERE namespace = ?1 AND campaign_id = new.value ->> '$[1].campaign' \
-             AND event_id = new.value ->> '$[1].event' AND order_id = new.value ->> '$[1].order'",
+             AND event_id = new.value ->> '$[1].event' AND order_id = new.value ->> '$[1].order' \
+             AND is_test = 0",
             by_order,
         ),
         select(

@@ -282,7 +282,9 @@ fn initial_stands(
     bind: &mut impl FnMut(Value) -> String,
 ) -> String {
     let of_order = |order: String| {
-        format!("INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order}")
+        format!(
+            "INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order} AND is_test = 0"
+        )
     };
     let found = match by {
         InitialBy::Click(click_id) => format!(
@@ -341,6 +343,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "lifetime",
         "cap",
         "rule",
+        "test",
     ];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));

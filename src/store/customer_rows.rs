@@ -75,9 +75,11 @@ pub(crate) fn initial_of(customer_id: &str, campaign: &str) -> String {
 
 /// What is written beside a conversion that names a customer: whose it is, and the profile, which
 /// may begin to belong to somebody, once. Only beside a conversion that this request made, so that
-/// a repeated write changes nothing.
+/// a repeated write changes nothing. A test leaves nothing of the customer, or his later purchases
+/// and events would follow it.
 pub(crate) fn insert_beside(namespace: &Namespace, conversion: &Conversion) -> Vec<Statement> {
-    let Some(customership) = &conversion.customer else { return Vec::new() };
+    let customership = conversion.customer.as_ref().filter(|_| !conversion.is_test);
+    let Some(customership) = customership else { return Vec::new() };
     let of_conversion: Vec<Value> = vec![
         namespace.as_str().into(),
         conversion.conversion_id.as_str().into(),

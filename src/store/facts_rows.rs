@@ -24,6 +24,7 @@ pub(crate) fn select(namespace: &Namespace, question: &Question) -> Statement {
     let campaign = sql.bind(question.order.as_ref().map(|(campaign_id, _)| *campaign_id));
     let order = sql.bind(question.order.as_ref().map(|(_, order_id)| order_id.clone()));
     let all = sql.bind(question.is_all_of_click);
+    let test = sql.bind(question.is_test);
     let mut of_customer = None;
     let initial = match &question.initial {
         None => None,
@@ -76,7 +77,7 @@ pub(crate) fn select(namespace: &Namespace, question: &Question) -> Statement {
         )),
         Some(format!(
             "conversions WHERE namespace = {space} AND campaign_id = {campaign} \
-             AND event_id = {event} AND order_id = {order}"
+             AND event_id = {event} AND order_id = {order} AND is_test = {test}"
         )),
         initial,
         of_customer,
@@ -86,11 +87,11 @@ pub(crate) fn select(namespace: &Namespace, question: &Question) -> Statement {
     sql.statement(arms.join(" UNION ALL "))
 }
 
-/// The initial conversion of an order, behind `FROM`.
+/// The initial conversion of an order, behind `FROM`. An order alone never names a test.
 fn by_order(space: &str, campaign: &str, order: &str) -> String {
     format!(
         "conversions INDEXED BY conversions_order WHERE namespace = {space} \
-         AND campaign_id = {campaign} AND event_id = 0 AND order_id = {order}"
+         AND campaign_id = {campaign} AND event_id = 0 AND order_id = {order} AND is_test = 0"
     )
 }
 
@@ -127,6 +128,7 @@ pub(crate) fn read(question: &Question, rows: Option<&Vec<Row>>) -> Result<Facts
             facts.of_click.push(row.clone());
         }
         let order = row.order_id.clone().map(|order| (row.campaign_id, order));
+        let has_event = has_event && row.is_test == question.is_test;
         if has_event && order.is_some() && order == question.order {
             facts.by_order = Some(row.clone());
         }
@@ -145,7 +147,9 @@ fn is_initial(row: &Conversion, by: &InitialBy) -> bool {
         // No other initial conversion is asked for together with an event.
         InitialBy::Customer { campaign_id, .. } => row.campaign_id == *campaign_id,
         InitialBy::Order(campaign_id, order_id) => {
-            row.campaign_id == *campaign_id && row.order_id.as_ref() == Some(order_id)
+            !row.is_test
+                && row.campaign_id == *campaign_id
+                && row.order_id.as_ref() == Some(order_id)
         }
     };
     row.event_id == INITIAL && is_named

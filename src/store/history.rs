@@ -32,9 +32,10 @@ const CLICKS: Source = Source {
         ("uncounted_reason", "t.uncounted"),
         (
             "counted",
-            "t.uncounted IS NULL OR EXISTS (SELECT 1 FROM conversions AS v \
+            "t.uncounted IS NULL OR t.uncounted <> 'test' AND EXISTS (SELECT 1 FROM conversions AS v \
              WHERE v.namespace = t.namespace AND v.click_id = t.click_id)",
         ),
+        ("is_test", "COALESCE(t.uncounted, '') = 'test'"),
         ("parameters", "COALESCE(t.parameters, '{}')"),
         ("warnings", "COALESCE(t.warnings, '[]')"),
     ],
@@ -98,7 +99,11 @@ fn list(resource: &Resource, namespace: &Namespace, period: &Period) -> Statemen
     let mut sql = Sql::default();
     let mut conditions = vec![format!("t.namespace = {}", sql.bind(namespace.as_str()))];
     for (field, value) in &period.filters {
-        conditions.push(format!("t.{field} = {}", sql.bind_json(value)));
+        let column = match source.expressions.iter().find(|(of, _)| of == field) {
+            Some((_, expression)) => format!("({expression})"),
+            None => format!("t.{field}"),
+        };
+        conditions.push(format!("{column} = {}", sql.bind_json(value)));
     }
     if let Some(from) = period.from {
         conditions.push(format!("t.{} >= {}", source.time, sql.bind(from.ms())));

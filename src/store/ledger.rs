@@ -155,7 +155,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     ) -> Result<Option<u32>, Unavailable> {
         let statement = Statement::new(
             "SELECT DISTINCT campaign_id FROM conversions INDEXED BY conversions_order \
-             WHERE namespace = ?1 AND order_id = ?2 LIMIT 2",
+             WHERE namespace = ?1 AND order_id = ?2 AND is_test = 0 LIMIT 2",
             vec![namespace.as_str().into(), order_id.into()],
         );
         let results = self.run(vec![statement]).await?;

@@ -5,7 +5,7 @@ use crate::domain::click_rules::customer_mark;
 use crate::domain::configuration::Link;
 
 /// Reads the link `?2`.
-pub(crate) const LINK: &str = "SELECT links.id, campaign_id, affiliate_id, links.state, a.custom_id, a.own_customer_id \
+pub(crate) const LINK: &str = "SELECT links.id, campaign_id, affiliate_id, links.state, kind, a.custom_id, a.own_customer_id \
      FROM links CROSS JOIN affiliates AS a ON a.namespace = ?1 AND a.id = affiliate_id \
      WHERE links.namespace = ?1 AND links.id = ?2";
 
@@ -16,7 +16,8 @@ rows! {
         campaign_id: u32,
         affiliate_id: u32,
         state: String,
-        // Copies that an earlier version wrote have neither.
+        // Copies that an earlier version wrote have none of these.
+        kind: Option<String>,
         custom_id: Option<String>,
         own_customer_id: Option<String>,
     }
@@ -31,6 +32,7 @@ impl LinkRow {
             campaign_id: self.campaign_id,
             affiliate_id: self.affiliate_id,
             is_active: self.state == "active",
+            is_test: self.kind.as_deref() == Some("test"),
             own_customers: own_customers(numbers.map(|number| number.as_deref())),
         }
     }

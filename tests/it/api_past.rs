@@ -78,7 +78,7 @@ fn clicks_are_listed_the_newest_first_and_found_by_their_id() {
         json!({
             "earlier_click": null, "asn": null,
             "click_id": ids[0], "clicked_at": "2026-11-21T09:30:00.000Z", "ref_id": 1,
-            "campaign_id": 1, "affiliate_id": 3, "landing_page_id": 4, "counted": true,
+            "campaign_id": 1, "affiliate_id": 3, "landing_page_id": 4, "counted": true, "is_test": false,
             "uncounted_reason": null, "country": null, "device": "desktop", "os": null,
             "browser": null, "referrer": null, "user_agent": null, "source": "mail",
             "external_click_id": null, "parameters": { "sub1": "a" }, "warnings": [],

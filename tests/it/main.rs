@@ -74,5 +74,7 @@ mod statuses;
 mod strangers;
 #[allow(dead_code, reason = "what the fakes can do is wider than what is tested so far")]
 mod support;
+mod test_clicks;
+mod test_orders;
 mod tidy;
 mod written_rows;

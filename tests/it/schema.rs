@@ -160,8 +160,8 @@ fn the_hot_statements_search_by_their_index() {
             "SEARCH conversions USING PRIMARY KEY (namespace=? AND conversion_id=?)",
         ),
         (
-            "SELECT * FROM conversions WHERE namespace = 'demo' AND campaign_id = 1 AND event_id = 0 AND order_id = 'x'",
-            "SEARCH conversions USING INDEX conversions_order (namespace=? AND order_id=? AND campaign_id=? AND event_id=?)",
+            "SELECT * FROM conversions WHERE namespace = 'demo' AND campaign_id = 1 AND event_id = 0 AND order_id = 'x' AND is_test = 0",
+            "SEARCH conversions USING INDEX conversions_order (namespace=? AND order_id=? AND campaign_id=? AND event_id=? AND is_test=?)",
         ),
         (
             "SELECT * FROM inbox WHERE namespace = 'demo' AND request_id = 'x'",

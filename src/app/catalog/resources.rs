@@ -177,6 +177,7 @@ pub static LINKS: Resource = Resource {
             Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
             Field::required("affiliate_id", Kind::Reference("affiliates")).once().filter(),
             Field::nullable("is_default", Kind::Default(&["campaign_id", "affiliate_id"])),
+            Field::text("kind", Kind::Choice(&["ordinary", "test"]), "ordinary").once().filter(),
             Field::text("state", LIVE, "active").filter(),
             Field::nullable("name", Kind::Name),
             CREATED_AT,

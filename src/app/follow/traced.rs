@@ -22,11 +22,13 @@ impl From<Wanted> for Missing {
 }
 
 impl Click<'_> {
-    /// Whether anything about the visitor is to be kept for the campaign's rules. Whoever asks not
+    /// Whether anything about the visitor is to be kept for the campaign's rules. A test takes part in
+    /// none, nor does it make the real click after it a later one. Whoever asks not
     /// to be tracked leaves no trace, and what is not stored needs none.
     fn is_traced(&self, campaign: &Campaign) -> bool {
         campaign.click_rules.needs_row()
             && !self.visit.has_gpc
+            && !self.visit.is_test()
             && !self.parameters.consent_denied
             && !self.arrival.is_head
             && self.settings.is_recording

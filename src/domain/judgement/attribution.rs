@@ -251,6 +251,10 @@ fn link(case: &Case<'_>, way: Way, sought: &Sought<Link>) -> Result<Credit, Refu
             format!("link {} is archived and credits nothing but its earlier clicks", link.id);
         return Err(Refusal::of(Reason::NoAttribution, name, detail));
     }
+    if link.is_test {
+        let detail = format!("link {} is for tests, which are made by clicking on it", link.id);
+        return Err(Refusal::of(Reason::NoAttribution, name, detail));
+    }
     let why = format!("{name} names affiliate {} (link {})", link.affiliate_id, link.id);
     Ok(Credit::besides(case, (*link).into(), why))
 }

@@ -5,7 +5,7 @@ use super::lifetime::customer_of;
 use super::{Case, Click, Credit, Facts, no_attribution, occurred_at, unknown_click};
 use crate::domain::attribution::Credited;
 use crate::domain::configuration::{ConversionsPerClick, Status};
-use crate::domain::conversion::{Conversion, INITIAL, Key, fingerprint};
+use crate::domain::conversion::{Conversion, INITIAL, Key, fingerprint, id_of_test};
 use crate::domain::event::{self, Event, Repeat, SAME_REQUEST_MS};
 use crate::domain::money::Rule;
 use crate::domain::permission::{Act, bad_token, may};
@@ -172,7 +172,10 @@ pub(super) fn near(case: &Case<'_>, event: Option<&Event>) -> Option<Near> {
     let event = event.filter(|event| has_no_key(case, Some(event)))?;
     let at = case.arrived_at;
     let earliest = Timestamp::from_ms(at.ms().saturating_sub(SAME_REQUEST_MS));
-    let of = |span| request_key(case, event, span);
+    let of = |span| {
+        let id = request_key(case, event, span);
+        if super::is_test(case) { id_of_test(&id) } else { id }
+    };
     Some(Near {
         conversion_ids: [of(span(case).saturating_sub(1)), of(span(case) + 1)],
         between: (earliest, at.plus_ms(SAME_REQUEST_MS)),

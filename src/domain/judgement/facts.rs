@@ -52,6 +52,8 @@ pub struct Question {
     pub event_id: u32,
     /// Where to look for the initial conversion; `None` unless an event is reported.
     pub initial: Option<InitialBy>,
+    /// Whether the order is asked for among tests; else among all others.
+    pub is_test: bool,
     /// What else is the same key, if only time tells.
     pub near: Option<Near>,
     /// Whether every conversion of the click is asked for, of whichever event.
@@ -86,6 +88,7 @@ impl Question {
             order: order_id.map(|order_id| (case.campaign.id, order_id)),
             event_id: events::number(event),
             initial,
+            is_test: super::is_test(case),
             near: events::near(case, event),
             is_all_of_click,
             customer: customer_of(case).map(|id| (case.campaign.id, id.to_owned())),
@@ -124,6 +127,7 @@ impl Assumptions {
         let question = Question {
             conversion_id: Some(conversion.conversion_id.clone()),
             click_id: conversion.click_id.clone().filter(|_| is_one_per_click),
+            is_test: conversion.is_test,
             places: (case.campaign.id, caps.looked_at.clone()),
             credited_click: conversion
                 .click_id

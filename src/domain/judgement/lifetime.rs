@@ -85,6 +85,10 @@ pub(super) fn lifetime(
             (false, false, "the customer is remembered, but belongs to nobody: new_customer=true was not sent".to_owned())
         }
         None => match applies() {
+            // What would be paid is shown, and nothing is begun.
+            Some(rule) if credit.is_test => {
+                (true, false, format!("{rule} applies; a test makes nobody a customer for life"))
+            }
             Some(rule) => (
                 true,
                 true,

@@ -64,6 +64,10 @@ pub(super) fn quality(
 fn applying(case: &Case<'_>, credit: &Credit) -> Vec<Found> {
     let rules = &case.campaign.click_rules;
     let mut all = Vec::new();
+    // Nobody is paid for a test; and whoever tries a shop out is fast.
+    if credit.is_test {
+        return all;
+    }
     // A coupon or customer may credit somebody else than the click that was sent.
     let link = case.click.link();
     if link.is_some_and(|link| {

@@ -24,7 +24,7 @@ pub(super) fn status(
     } else {
         default
     };
-    if !click.has(Flags::COUNTED) {
+    if !click.has(Flags::COUNTED) && !click.has(Flags::TEST) {
         let message = "the click had been stored as not counted; it converted and counts now";
         warnings.push(Warning::about(WarningCode::ClickWasUncounted, "click_id", message));
     }

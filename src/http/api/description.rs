@@ -7,7 +7,7 @@ mod calls;
 use super::{Target, methods, paging, render, value};
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Absent, Field, Item, Kind, Record, Resource, Writable};
-use crate::app::catalog::resources::{self, CAMPAIGNS, NAMESPACES};
+use crate::app::catalog::resources::{self, CAMPAIGNS, LINKS, NAMESPACES};
 use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
 use crate::app::settings::Settings;
 use crate::domain::attribution::Way;
@@ -34,6 +34,7 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
         Target::Statuses,
         Target::Changes(""),
         Target::PostbackUrls(""),
+        Target::TestUrl(""),
         Target::Judgement(""),
         Target::Judgements,
         Target::Explanation,
@@ -63,6 +64,7 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Conversion(_) => (one(&CONVERSIONS), Some(&CONVERSIONS)),
         Target::Changes(_) => (one(&CONVERSIONS) + "/changes", Some(&CONVERSIONS)),
         Target::PostbackUrls(_) => (one(&CAMPAIGNS) + "/postback-urls", Some(&CAMPAIGNS)),
+        Target::TestUrl(_) => (one(&LINKS) + "/test-url", Some(&LINKS)),
         Target::Judgement(_) => (one(&INBOX) + "/judge", Some(&INBOX)),
         Target::Statuses => (all(&CONVERSIONS) + "/statuses", None),
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
@@ -97,6 +99,7 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         Target::Past(resource) | Target::PastOne(resource, _) => (resource, true),
         Target::Conversion(_) | Target::Changes(_) | Target::Statuses => (&CONVERSIONS, true),
         Target::PostbackUrls(_) => (&CAMPAIGNS, false),
+        Target::TestUrl(_) => (&LINKS, false),
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
         Target::Explanation | Target::Persons => (&CLICKS, true),
     };
@@ -105,7 +108,9 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
-        (Target::Statuses | Target::Judgements | Target::Persons, _) => ("", "", "200"),
+        (Target::Statuses | Target::Judgements | Target::Persons | Target::TestUrl(_), _) => {
+            ("", "", "200")
+        }
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),
         (_, Method::Post) => ("create", "Create one", "201"),
@@ -184,6 +189,7 @@ fn list_parameters(resource: &Resource, is_past: bool) -> Vec<String> {
                 reference("schemas", "Filter")
             }
             Kind::Choice(words) => one_of(words),
+            Kind::Flag => r#"{"type":"boolean"}"#.to_owned(),
             _ => r#"{"type":"string"}"#.to_owned(),
         };
         parameters.push(fill(r#"{"name":"%","in":"query","schema":%}"#, &[field.name, &schema]));

@@ -17,6 +17,7 @@ mod problem;
 mod render;
 mod rules;
 mod statuses;
+mod test_url;
 mod value;
 
 pub(super) use description::describe;
@@ -80,6 +81,7 @@ enum Target<'a> {
     Conversion(&'a str),
     Changes(&'a str),
     PostbackUrls(&'a str),
+    TestUrl(&'a str),
     Judgements,
     Explanation,
     Persons,
@@ -157,6 +159,7 @@ async fn answer(
         (Target::Past(resource), _) => past::list(&call, resource).await,
         (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
         (Target::PostbackUrls(id), _) => postback_urls::list(&call, id).await,
+        (Target::TestUrl(id), _) => test_url::make(&call, id).await,
         (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
         (Target::Statuses, _) => statuses::change_many(&call).await,
         (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
@@ -179,6 +182,7 @@ fn target(path: &str) -> Option<Target<'_>> {
         ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
+        ("links", Some(id), Some("test-url"), None) => Some(Target::TestUrl(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
         ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
         ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
@@ -205,7 +209,9 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PostbackUrls(_)
         | Target::Changes(_)
         | Target::Explanation => &[GET],
-        Target::Judgement(_) | Target::Judgements | Target::Statuses => &[POST],
+        Target::Judgement(_) | Target::Judgements | Target::Statuses | Target::TestUrl(_) => {
+            &[POST]
+        }
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 mod event;
+mod flag;
 
 use super::input::Reading;
 use crate::app::access::Scope;
@@ -49,6 +50,7 @@ pub(super) fn filter(kind: Kind, sent: Option<Value>) -> Result<Value, Fault> {
     match (kind, sent) {
         (Kind::Choice(words), Value::String(text)) => choice(words, &text),
         (Kind::Currency, Value::String(text)) => currency(&text),
+        (Kind::Flag, Value::String(text)) => flag::stored(text.parse().ok()),
         (_, sent) => Ok(sent),
     }
 }
@@ -61,10 +63,7 @@ pub(super) fn read(
     before: &Record,
 ) -> Result<Value, Fault> {
     match kind {
-        Kind::Flag | Kind::Default(_) => match sent {
-            Value::Bool(truth) => Ok(u8::from(*truth).into()),
-            _ => Err(invalid("Send true or false.")),
-        },
+        Kind::Flag | Kind::Default(_) => flag::stored(sent.as_bool()),
         Kind::Count(min, max) => {
             let count = sent.as_i64().filter(|number| (min..=max).contains(number));
             count

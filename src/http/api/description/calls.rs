@@ -35,6 +35,13 @@ const POSTBACK_URLS: Call = Call {
     answer: "PostbackUrls",
     query: &[],
 };
+const TEST_URL: Call = Call {
+    id: "make_test_url",
+    summary: "Make an address whose clicks are tests",
+    body: None,
+    answer: "TestUrl",
+    query: &[],
+};
 const JUDGEMENTS: Call = Call {
     id: "judge_again",
     summary: "Judge many refused postbacks again, a step at each call",
@@ -69,6 +76,7 @@ pub(super) fn of(target: Target<'_>) -> Option<Call> {
         Target::Statuses => Some(STATUSES),
         Target::Changes(_) => Some(CHANGES),
         Target::PostbackUrls(_) => Some(POSTBACK_URLS),
+        Target::TestUrl(_) => Some(TEST_URL),
         Target::Judgements => Some(JUDGEMENTS),
         Target::Explanation => Some(EXPLANATION),
         Target::Persons => Some(PERSONS),
