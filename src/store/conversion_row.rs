@@ -241,7 +241,7 @@ pub(crate) fn insert(
         format!("?{}", parameters.len())
     };
     if let (Some(initial), Some(by)) = (&assumed.initial, &assumed.question.initial) {
-        guards.push(initial_stands(initial, by, &mut bind));
+        guards.push(initial_stands(conversion, initial, by, &mut bind));
     }
     if let Some(near) = &assumed.question.near {
         let [before, after] = near.conversion_ids.each_ref().map(|id| bind(id.as_str().into()));
@@ -277,6 +277,7 @@ pub(crate) fn insert(
 
 /// That the initial conversion is there, counts, and credits whom the event credits.
 fn initial_stands(
+    conversion: &Conversion,
     initial: &AssumedInitial,
     by: &InitialBy,
     bind: &mut impl FnMut(Value) -> String,
@@ -287,6 +288,10 @@ fn initial_stands(
         )
     };
     let found = match by {
+        // As a rule it is the click of the event itself, which is bound already.
+        InitialBy::Click(click_id) if conversion.click_id.as_ref() == Some(click_id) => {
+            "INDEXED BY conversions_click WHERE namespace = ?1 AND click_id = ?8".to_owned()
+        }
         InitialBy::Click(click_id) => format!(
             "INDEXED BY conversions_click WHERE namespace = ?1 AND click_id = {}",
             bind(click_id.as_str().into())
