@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::ports::Unavailable;
 use super::settings::Settings;
+use crate::domain::encoding::hex;
 use crate::domain::namespace::{self, Namespace};
 
 crate::domain::verdict::words! {
@@ -110,12 +111,7 @@ impl std::fmt::Debug for Access {
 
 /// Lower-case hex SHA-256, as secrets are stored.
 pub fn hash_of(secret: &str) -> String {
-    to_hex(&Sha256::digest(secret.as_bytes()))
-}
-
-/// Lower-case hex.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(secret.as_bytes()))
 }
 
 /// Lets a caller in.

@@ -12,10 +12,11 @@ use crate::app::ports::{
 };
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
+use crate::domain::encoding::hex;
 use crate::domain::time::Timestamp;
 
 /// How long the writer of copies waits behind each write: in a rush a few more come together, and
-/// a write costs as much as half a commit. The first is written at once.
+/// a write costs workerd about 0.5 ms of processor time, two thirds of a postback without it. The first is written at once.
 pub const ANSWERS_PAUSE_MS: u64 = 20;
 
 /// How long refusals are gathered before they are counted.
@@ -108,7 +109,7 @@ pub async fn refresh(ports: &impl Configuration, memory: &Memory, now: Timestamp
 /// Counts what was refused. If the store fails, the numbers are lost with a line in its log: they
 /// are statistics of strangers, and keeping them would let strangers fill memory.
 pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &Moment<'_>) {
-    let name: String = (moment.random)().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = (moment.random)().first_chunk::<8>().map_or_else(String::new, |bytes| hex(bytes));
     if let Some(batch) = refusals.take(name) {
         let _ = ports.count_refusals(&batch).await;
     }

@@ -21,6 +21,7 @@ use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::attribution::Parties;
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
+use crate::domain::encoding::hex;
 use crate::domain::event::{self, Event};
 use crate::domain::examination::is_doubtful;
 use crate::domain::judgement::{Assumptions, Case, Facts, Judgement, Question, judge};
@@ -61,7 +62,7 @@ pub struct Report<'a> {
 /// Sorts by time.
 pub fn request_id(moment: &Moment<'_>) -> String {
     let random = (moment.random)();
-    let tail: String = random.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    let tail = random.first_chunk::<10>().map_or_else(String::new, |bytes| hex(bytes));
     format!("req_{:012x}{tail}", moment.now.ms())
 }
 

@@ -10,6 +10,11 @@ pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
         .map(|piece| piece.split_once('=').unwrap_or((piece, "")))
 }
 
+/// Lower-case hexadecimal digits, two a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Decodes one name or value of a query or form, or nothing if the result is not UTF-8.
 /// `+` is a space; a malformed percent sequence stays as it is, as in WHATWG's URL standard.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {

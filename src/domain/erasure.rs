@@ -1,6 +1,7 @@
 //! Whom to forget, and what may stay: what money needs, and nothing that leads to the person.
 
 use super::click_id::{Keyring, mac_of};
+use super::encoding::hex;
 use super::namespace::Namespace;
 use super::postback::Postback;
 use super::verdict::{Reason, Refusal};
@@ -59,7 +60,7 @@ pub fn names_of_customer(
         // No namespace has a NUL in its name.
         let info = [b"erased customer\0", space, b"\0", customer_id.as_bytes()];
         let hash = keyring.derive(number, &info)?;
-        Some(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Some(hex(hash.first_chunk::<16>()?))
     };
     keyring.numbers().filter_map(name).collect()
 }

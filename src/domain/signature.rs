@@ -10,7 +10,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::click_id::Keyring;
-use super::encoding;
+use super::encoding::{self, hex};
 use super::namespace::Namespace;
 use super::time::{SECOND_MS, Timestamp};
 use super::verdict::{Reason, Refusal};
@@ -97,7 +97,7 @@ impl SigningKey {
             mac.update(b"\n");
         }
         mac.update(request.body);
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac.finalize().into_bytes())
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::click_id::Keyring;
+use super::encoding::hex;
 use super::namespace::Namespace;
 use super::time::{DAY_MS, SECOND_MS, Timestamp};
 
@@ -74,7 +75,7 @@ fn sign(
     let key = keyring.derive(number, &[INFO, namespace.as_str().as_bytes()])?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
     mac.update(format!("{ref_id}.{seconds}").as_bytes());
-    Some(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]

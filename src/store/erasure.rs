@@ -44,6 +44,11 @@ const SAMPLES: &str = "DELETE FROM refusal_samples WHERE namespace = ?1 AND EXIS
      (SELECT 1 FROM json_each(?2) AS k WHERE instr(refusal_samples.parameters, k.value) > 0 \
       OR instr(refusal_samples.detail, k.value) > 0) RETURNING 1 AS erased";
 
+/// How a sample says that a parameter has one of these values.
+fn said(name: &str, ids: &[String]) -> Vec<String> {
+    ids.iter().map(|id| format!("\"{name}\":{}", Json::from(id.as_str()))).collect()
+}
+
 /// A statement, and what its rows are counted as.
 type Step = (Option<Part>, String, Vec<Value>);
 
@@ -51,6 +56,9 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     fn clicks(space: &str, root: &str, ids: &[String], now: Timestamp) -> Vec<Step> {
         let list = text(ids);
         let names: Vec<&str> = ids.iter().filter_map(|id| name_of_click(id)).collect();
+        // Wherever it stands, if it has the shape of an id; a short text stands everywhere.
+        let mut said = said("click_id", ids);
+        said.extend(ids.iter().filter(|id| click_id::has_shape(id)).cloned());
         let rows: Vec<Json> = ids
             .iter()
             .filter_map(|id| Some(json!([click_id::claimed_time(id)?.ms(), id])))
@@ -95,7 +103,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                  RETURNING 1 AS erased",
                 list.clone(),
             ),
-            step(Some(Part::Samples), SAMPLES, list),
+            step(Some(Part::Samples), SAMPLES, text(&said)),
         ]
     }
 
@@ -175,9 +183,6 @@ impl<D: Database, B: Blobs> Stores<D, B> {
         let space = namespace.as_str();
         let newest = |id: &String| self.names_of_customer(namespace, Some(id)).into_iter().next();
         let names: Vec<String> = ids.iter().filter_map(newest).collect();
-        // As the value of any parameter.
-        let said: Vec<String> =
-            ids.iter().map(|id| format!(":{}", Json::from(id.as_str()))).collect();
         let step = |part, sql: &str, list: String| {
             (Some(part), sql.to_owned(), vec![space.into(), list.into()])
         };
@@ -204,7 +209,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                 text(ids),
             ),
             step(Part::Inbox, &scrub_inbox(&format!("request_id IN {named}")), text(ids)),
-            step(Part::Samples, SAMPLES, text(&said)),
+            step(Part::Samples, SAMPLES, text(&said("customer_id", ids))),
             step(
                 Part::Customers,
                 "DELETE FROM customers INDEXED BY customers_customer_id WHERE namespace = ?1 \

@@ -16,6 +16,7 @@ use crate::app::ports::{
 };
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
+use crate::domain::encoding::hex;
 use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{HOUR_MS, Timestamp};
@@ -141,7 +142,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             "SELECT CASE level WHEN 'campaign' THEN level_id WHEN 'event' THEN \
                (SELECT campaign_id FROM events AS e WHERE e.namespace = ?1 AND e.id = level_id) END AS campaign_id \
              FROM tokens WHERE namespace = ?1 AND hash = ?2 AND revoked_at IS NULL",
-            vec![namespace.as_str().into(), super::hex(hash).into()],
+            vec![namespace.as_str().into(), hex(hash).into()],
         );
         let results = self.run(vec![statement]).await?;
         let id = results.last().and_then(|rows| rows.first()?.get("campaign_id")?.as_u64());

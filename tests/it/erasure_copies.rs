@@ -27,3 +27,17 @@ fn a_page_of_answers_keeps_those_of_others() {
     assert_eq!((&step["is_done"], &step["erased"]["copies"]), (&json!(true), &json!(1)), "{step}");
     assert!(!page().contains("jane-custom") && page().contains("bob-custom"));
 }
+
+#[test]
+fn a_text_that_is_no_click_of_anybody_takes_nobody_s_samples_along() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    shop.asks(&format!("click_id={}&order_id=1&campaign_id=1", shop.clicks(1)));
+    shop.edge.settles();
+    assert_eq!(shop.count("refusal_samples"), 1);
+    for text in ["1", "click_id", "no-such-click"] {
+        let told = shop.operator.calls(Delete, &format!("persons?click_id={text}"), None, 200);
+        assert_eq!(told["erased"]["samples"], 0, "{text}: {told}");
+    }
+    assert_eq!(shop.count("refusal_samples"), 1);
+}

@@ -100,3 +100,22 @@ fn whoever_meets_a_writer_without_progress_takes_over() {
     world.waits_ms(1);
     assert_eq!(rush(&shop, 1).1, 1);
 }
+
+#[test]
+fn what_comes_while_the_writer_pauses_is_written_together() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "conversions_per_click": "per_order" }));
+    rush(&shop, 1);
+    let pauses = std::cell::Cell::new(0);
+    let pause = async || {
+        if pauses.replace(pauses.get() + 1) == 0 {
+            assert_eq!(copies(&world).len(), 1, "the first copy waits for nobody");
+            for _ in 0..5 {
+                assert_eq!(rush(&shop, 1).1, 0, "the writer goes on");
+            }
+        }
+    };
+    let (edge, now) = (&shop.edge, world.now());
+    block_on(errands::keep_answers(&edge.stores, &edge.isolate.answers, || now, pause));
+    assert_eq!((pauses.get(), copies(&world).len()), (2, 2), "{:?}", copies(&world));
+}

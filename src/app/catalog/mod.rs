@@ -12,9 +12,10 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::access::{hash_of, to_hex};
+use super::access::hash_of;
 use super::ports::{ConfigurationCopies, Unavailable};
 use super::settings::Moment;
+use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use resource::{Record, Removal, Resource};
@@ -199,7 +200,7 @@ pub async fn create<E>(
     let facts = Facts { current: None, campaign, events: Vec::new() };
     let mut records = read(&facts).map_err(Stopped::Invalid)?;
 
-    let attempt = to_hex(&(moment.random)());
+    let attempt = hex(&(moment.random)());
     let draft_claims = copies::claimed_defaults(place.resource, &records);
     let supplied = mint.seal(place.resource, &mut records, &attempt);
     let draft = Draft { place, records, created_at: moment.now, attempt: &attempt, idempotency };

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::problem;
-use crate::app::access::to_hex;
 use crate::app::catalog::Idempotency;
+use crate::domain::encoding::hex;
 use crate::http::request::Request;
 use crate::http::response::Response;
 
@@ -73,5 +73,5 @@ pub(super) fn idempotency(
     // Maps are sorted by name, so that equal objects are written equally.
     let body = Value::Object(body.clone()).to_string();
     let digest = Sha256::digest(format!("POST {}\n{body}", request.path).as_bytes());
-    Ok(Some(Idempotency { key: key.to_owned(), fingerprint: to_hex(&digest) }))
+    Ok(Some(Idempotency { key: key.to_owned(), fingerprint: hex(&digest) }))
 }
