@@ -68,12 +68,16 @@ impl<D: Database, B: Blobs> Stores<D, B> {
         let remember = vec![space.into(), text(&names).into(), now.ms().into()];
         vec![
             (None, REMEMBER.to_owned(), remember),
+            // What another customer bought by a click that was not named itself is another person's.
             (
                 None,
                 format!(
                     "{ENQUEUE} 'conversion', c.conversion_id FROM json_each(?3) AS k \
                      CROSS JOIN conversions AS c INDEXED BY conversions_click \
-                     ON c.namespace = ?1 AND c.click_id = k.value WHERE true ON CONFLICT DO NOTHING"
+                     ON c.namespace = ?1 AND c.click_id = k.value \
+                     WHERE ?2 = 'click:' || k.value OR NOT EXISTS (SELECT 1 FROM inbox AS i WHERE i.namespace = ?1 \
+                     AND i.request_id = c.request_id AND 'customer:' || (i.parameters ->> 'customer_id') <> ?2) \
+                     ON CONFLICT DO NOTHING"
                 ),
                 vec![space.into(), root.into(), list.clone().into()],
             ),
@@ -110,6 +114,8 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     fn conversions(space: &str, root: &str, ids: &[String], customers: &[String]) -> Vec<Step> {
         let enqueue = || vec![space.into(), root.into(), Value::from(text(ids))];
         let step = |part, sql: String| (Some(part), sql, vec![space.into(), text(ids).into()]);
+        // Customers go with the click that was named, and not with others: whoever shared a click with
+        // an erased customer stays somebody's customer for life.
         let mut of_customers = enqueue();
         of_customers.push(text(customers).into());
         vec![
@@ -129,7 +135,7 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                      ON c.namespace = ?1 AND c.conversion_id = k.value CROSS JOIN json_each(?4) AS p \
                      CROSS JOIN conversion_customers AS w ON w.namespace = ?1 AND w.customer_id = p.value \
                      AND w.campaign_id = c.campaign_id AND w.event_id = c.event_id AND w.conversion_id = c.conversion_id \
-                     WHERE true ON CONFLICT DO NOTHING"
+                     WHERE ?2 = 'click:' || c.click_id ON CONFLICT DO NOTHING"
                 ),
                 of_customers,
             ),

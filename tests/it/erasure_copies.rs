@@ -41,3 +41,28 @@ fn a_text_that_is_no_click_of_anybody_takes_nobody_s_samples_along() {
     }
     assert_eq!(shop.count("refusal_samples"), 1);
 }
+
+#[test]
+fn whoever_shared_a_click_with_an_erased_customer_stays_a_customer_for_life() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "conversions_per_click": "per_order" }));
+    let rule = json!({ "campaign_id": 1, "is_lifetime": true, "payout_fixed": "2.00" });
+    shop.operator.creates("payouts", rule);
+    world.waits_ms(30_001);
+    let id = shop.clicks(2);
+    for (name, order) in [("jane", 1), ("bob", 2)] {
+        let query = format!("click_id={id}&order_id={order}&customer_id={name}&new_customer=true");
+        shop.reports(200, &query);
+    }
+    let erases = |query: &str| {
+        let step = || shop.operator.calls(Delete, &format!("persons?{query}"), None, 200);
+        while step()["is_done"] != true {}
+    };
+    erases("customer_id=jane");
+    assert_eq!(shop.count("customers"), 1);
+    let sale = shop.reports(200, "campaign_id=1&customer_id=bob&order_id=3");
+    assert_eq!((&sale["affiliate_id"], &sale["payout"]["amount"]), (&json!(2), &json!("2.00")));
+    // The click itself named: everybody who bought by it goes.
+    erases(&format!("click_id={id}"));
+    assert_eq!(shop.count("customers"), 0);
+}
