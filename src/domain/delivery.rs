@@ -1,5 +1,10 @@
 //! Deliveries: one thing that a connector has to send, as it is written into the outbox.
 
+pub mod circuit;
+pub mod outcome;
+pub mod schedule;
+pub mod standard_webhooks;
+
 use sha2::{Digest as _, Sha256};
 
 use super::encoding::hex;
