@@ -24,6 +24,7 @@ mod parties;
 pub mod ports;
 pub mod rate;
 pub mod refusals;
+pub mod sender;
 pub mod settings;
 pub mod situate;
 pub mod statuses;
