@@ -18,8 +18,8 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
-use crate::domain::connector::Connectors;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
+use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
 

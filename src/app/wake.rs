@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn the_first_message_goes_at_once_and_the_next_a_second_later() {
         let wakes = Wakes::default();
-        let at = |ms| Timestamp::from_ms(1_000_000 + ms);
+        let at = |ms: u64| Timestamp::from_ms(1_000_000 + ms);
         assert_eq!(wakes.plan(at(0)), Some(0));
         wakes.sends(at(0));
         assert_eq!(wakes.plan(at(10)), Some(990));
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_message_whose_sender_was_cancelled_is_sent_by_another() {
         let wakes = Wakes::default();
-        let at = |ms| Timestamp::from_ms(1_000_000 + ms);
+        let at = |ms: u64| Timestamp::from_ms(1_000_000 + ms);
         assert_eq!(wakes.plan(at(0)), Some(0));
         assert_eq!(wakes.plan(at(PATIENCE_MS - 1)), None);
         assert_eq!(wakes.plan(at(PATIENCE_MS)), Some(0));

@@ -18,6 +18,7 @@ pub mod response;
 use crate::app::answers::Answers;
 use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
+use crate::app::leases::Place;
 use crate::app::memory::{Memory, Wanted};
 use crate::app::pages::{Duty, Pages};
 use crate::app::ports::{Configuration, Unavailable, Vitals};
@@ -25,6 +26,7 @@ use crate::app::rate::Rates;
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
+use crate::app::wake::Wakes;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
 use crate::domain::web_address::is_host_name;
@@ -46,6 +48,10 @@ pub struct Isolate {
     pub doubts: Doubts,
     /// How often visitors posted to `/collect`.
     pub rates: Rates,
+    /// When the sender was woken.
+    pub wakes: Wakes,
+    /// Where the sender last looked.
+    pub place: std::cell::RefCell<Place>,
 }
 
 /// Everything that a handler may use.

@@ -62,7 +62,8 @@ fn connector(row: &Row, affiliate: u32) -> Option<Connector> {
     })
 }
 
-fn matching(column: &Row) -> Option<Matching> {
+/// How a connector recognises its visitors, from the JSON of its column.
+pub(super) fn matching(column: &Row) -> Option<Matching> {
     let text = |name: &str| column.get(name)?.as_str().map(str::to_owned);
     Some(Matching {
         parameter: text("parameter")?,

@@ -44,10 +44,7 @@ impl News<'_> {
     }
 
     /// What has to be sent of it.
-    pub fn deliveries<'c>(
-        &self,
-        connectors: impl Iterator<Item = &'c Connector>,
-    ) -> Vec<Delivery> {
+    pub fn deliveries<'c>(&self, connectors: impl Iterator<Item = &'c Connector>) -> Vec<Delivery> {
         let conversion = self.conversion;
         let caused_by = conversion.changed_by.as_ref().unwrap_or(&conversion.request_id);
         let told = Told {

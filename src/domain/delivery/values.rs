@@ -31,17 +31,8 @@ const OWN: &[&str] = &[
 ];
 
 /// What tells who somebody is.
-const PERSONAL: &[&str] = &[
-    "EMAIL",
-    "PHONE",
-    "BIRTHDAY",
-    "FIRST_NAME",
-    "LAST_NAME",
-    "GENDER",
-    "ZIP",
-    "CITY",
-    "COUNTRY",
-];
+const PERSONAL: &[&str] =
+    &["EMAIL", "PHONE", "BIRTHDAY", "FIRST_NAME", "LAST_NAME", "GENDER", "ZIP", "CITY", "COUNTRY"];
 
 /// In [`Values`]: that it is a test, of which nobody is really told unless that is forced.
 pub const IS_TEST: &str = "test";

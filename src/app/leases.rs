@@ -141,7 +141,7 @@ pub struct ClickDetail {
 }
 
 /// Where deliveries wait.
-pub trait Outbox {
+pub trait Leases {
     /// Connectors behind a place that have something due, in order; looks at no more than `limit`
     /// of those that have anything waiting at all.
     fn look(
