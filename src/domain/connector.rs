@@ -1,6 +1,7 @@
 //! Connectors: on what occasions they fire. What they send is in `connector/`, whose click it was
 //! in `touch`.
 
+pub mod macros;
 pub mod render;
 
 use super::configuration::Status;

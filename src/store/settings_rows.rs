@@ -5,14 +5,12 @@
 //! of a list is left out, because refusing the row would stop a campaign.
 
 use super::attribution_rows::CouponRow;
-use super::connector_rows::ConnectorsRow;
 use super::click_rule_rows::{click_rules, click_rules_column};
+use super::connector_rows::ConnectorsRow;
 use super::event_rows::{EventRow, rule};
 use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
-use super::{
-    Row, Statement, attribution_rows, cap_rows, connector_rows, json, payout_rows, unhex,
-};
+use super::{Row, Statement, attribution_rows, cap_rows, connector_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;

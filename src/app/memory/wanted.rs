@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::domain::attribution::Coupon;
-use crate::domain::connector::Connectors;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
+use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
 
 /// One value of the configuration, by name.
