@@ -20,6 +20,7 @@ pub mod history;
 pub mod judge;
 pub mod judge_again;
 pub mod memory;
+pub mod outbox;
 pub mod pages;
 mod parties;
 pub mod ports;

@@ -75,6 +75,16 @@ pub struct Connector {
     pub matching: Option<Matching>,
 }
 
+/// The connectors that may fire, as memory keeps them: those of one affiliate, or those that belong
+/// to nobody. Disabled ones are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connectors {
+    /// They, by their numbers.
+    pub list: Vec<Connector>,
+    /// Whether some affiliate of the namespace has connectors of his own.
+    pub has_of_affiliates: bool,
+}
+
 /// Something that may trigger connectors.
 #[derive(Clone, Copy, Debug)]
 pub struct Occasion<'a> {
