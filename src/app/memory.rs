@@ -18,6 +18,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
+use crate::app::outbox::Wake;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
@@ -58,6 +59,8 @@ pub struct Memory {
     tables: RefCell<Tables>,
     /// What user agents say.
     pub agents: Agents,
+    /// Whether the sender of deliveries is to be woken.
+    pub wake: Wake,
 }
 
 struct Tables {
@@ -101,6 +104,7 @@ impl Default for Memory {
                 unknown: (0, 0),
             }),
             agents: Agents::default(),
+            wake: Wake::default(),
         }
     }
 }

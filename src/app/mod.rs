@@ -6,6 +6,7 @@
 pub mod access;
 pub mod agents;
 pub mod answers;
+pub mod bins;
 pub mod catalog;
 pub mod collect;
 pub mod deliver;
@@ -21,6 +22,7 @@ pub mod judge;
 pub mod judge_again;
 pub mod leases;
 pub mod memory;
+pub mod outbox;
 pub mod pages;
 mod parties;
 pub mod ports;

@@ -8,6 +8,9 @@ use crate::domain::conversion::{Conversion, INITIAL, time_in_name};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
+/// In a conversion's explanation: the site event as which a page reported it.
+pub const REPORTED_AS: &str = "site_event";
+
 /// A conversion that was just decided.
 #[derive(Clone, Copy, Debug)]
 pub struct News<'a> {
@@ -19,8 +22,8 @@ pub struct News<'a> {
     pub is_new: bool,
     /// The advertiser of its campaign.
     pub advertiser_id: u32,
-    /// What the initial conversion is called where the campaign has a name for it: that of the site
-    /// event which it was reported as, else of the first one that it maps to initial conversions.
+    /// What the campaign calls initial conversions: the name of the first site event that it maps to
+    /// them.
     pub initial_name: Option<&'a str>,
     /// The event's own keys and values, as sent; without those that the conversion keeps.
     pub said: &'a [(String, String)],
@@ -38,7 +41,9 @@ impl News<'_> {
         let conversion = self.conversion;
         let otherwise = if conversion.is_lead { "Lead" } else { "Purchase" };
         if conversion.event_id == INITIAL {
-            return self.initial_name.unwrap_or(otherwise);
+            let kept = conversion.explanation.iter().find(|(what, _)| *what == REPORTED_AS);
+            let name = kept.map(|(_, name)| name.as_str()).or(self.initial_name);
+            return name.unwrap_or(otherwise);
         }
         conversion.event_name.as_deref().unwrap_or(otherwise)
     }

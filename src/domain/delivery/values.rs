@@ -4,53 +4,26 @@
 
 use super::Values;
 use super::occasion::Known;
+use crate::domain::connector::macros::{Macro, Origin, is_personal, upper_name};
 
-/// What Backtrail alone says: an event's key of the same name is not heard.
-const OWN: &[&str] = &[
-    "EVENT_NAME",
-    "CLICK_ID",
-    "CLICK_SOURCE",
-    "ORDER_ID",
-    "STATUS",
-    "PAYOUT",
-    "AFFILIATE_ID",
-    "CAMPAIGN_ID",
-    "EXTERNAL_CLICK_ID",
-    "SUB1",
-    "SUB2",
-    "SUB3",
-    "SUB4",
-    "SUB5",
-    "SUB6",
-    "SUB7",
-    "SUB8",
-    "SUB9",
-    "SUB10",
-    "TIMESTAMP",
-    "BACKTRAIL_CLICK_ID",
-];
+/// Built-in macros that follow from what happened and are an event's own to say all the same.
+const SAID_BY_EVENTS: [&str; 3] = ["VALUE", "CURRENCY", "TRANSACTION_ID"];
 
-/// What tells who somebody is.
-const PERSONAL: &[&str] =
-    &["EMAIL", "PHONE", "BIRTHDAY", "FIRST_NAME", "LAST_NAME", "GENDER", "ZIP", "CITY", "COUNTRY"];
+/// Built-in macros that follow from touches and are Backtrail's alone to say.
+const MATCHED: [&str; 2] = ["CLICK_ID", "CLICK_SOURCE"];
+
+/// Whether a name is Backtrail's alone: an event's key of that name is not heard (wire.md 9).
+fn is_own(name: &str) -> bool {
+    match Macro::of_key(name).map(|built_in| built_in.origin) {
+        Some(Origin::Occasion) => !SAID_BY_EVENTS.contains(&name),
+        Some(Origin::Touch) => MATCHED.contains(&name),
+        Some(Origin::Click | Origin::Chance) => true,
+        Some(Origin::Person) | None => false,
+    }
+}
 
 /// In [`Values`]: that it is a test, of which nobody is really told unless that is forced.
 pub const IS_TEST: &str = "test";
-
-/// The name of the macro for an event's own key: upper-cased, each run of other characters than
-/// letters and digits of ASCII becomes `_`.
-pub fn macro_name(key: &str) -> String {
-    let mut name = String::with_capacity(key.len());
-    for c in key.chars() {
-        let c = c.to_ascii_uppercase();
-        if c.is_ascii_uppercase() || c.is_ascii_digit() {
-            name.push(c);
-        } else if !name.ends_with('_') {
-            name.push('_');
-        }
-    }
-    name
-}
 
 /// Values while they are gathered. The first of a name stays.
 #[derive(Default)]
@@ -70,12 +43,11 @@ impl Gathered {
 
     /// What the event says by a key of its own.
     pub(super) fn hear(&mut self, key: &str, value: &str) {
-        let name = macro_name(key);
-        if name.is_empty() || value.is_empty() || OWN.contains(&name.as_str()) {
+        let name = upper_name(key);
+        if name.is_empty() || value.is_empty() || is_own(&name) {
             return;
         }
-        let is_personal = PERSONAL.contains(&name.as_str());
-        let list = if is_personal { &mut self.personal } else { &mut self.values };
+        let list = if is_personal(&name) { &mut self.personal } else { &mut self.values };
         if !has(list, &name) {
             list.push((name, value.to_owned()));
         }
