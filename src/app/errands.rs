@@ -6,6 +6,7 @@ use crate::app::examine::{Examinations, examine_all};
 use crate::app::full_caps::{CapWatch, note_full_caps};
 use crate::app::judge::Errand;
 use crate::app::memory::Memory;
+use crate::app::outbox::Audiences;
 use crate::app::pages::Pages;
 use crate::app::ports::{
     AnswerCopies, ClickStore, Configuration, ConfigurationCopies, Ledger, Vitals,
@@ -58,7 +59,7 @@ pub fn duty(
 /// Examines the conversions that wait for it, by the rows of their clicks. What fails, or has no
 /// row yet, is left to the cron job.
 pub async fn examine(
-    ports: &(impl Examinations + Configuration),
+    ports: &(impl Examinations + Audiences + Configuration),
     memory: &Memory,
     doubts: &Doubts,
     settings: &Settings,

@@ -3,6 +3,7 @@
 
 pub mod occasion;
 pub mod of_conversion;
+pub mod of_site_event;
 pub mod values;
 
 pub mod circuit;

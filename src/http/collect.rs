@@ -8,9 +8,12 @@ use super::response::Response;
 use super::{Answer, App, Ports, namespace_of};
 use crate::app::collect::{Collected, SiteEvent, collect};
 use crate::app::judge::storage_unavailable;
+use crate::app::outbox::Said;
 use crate::app::situate::{space, unknown_namespace};
+use crate::domain::delivery::occasion::is_forced_by;
 use crate::domain::money::Decimal;
 use crate::domain::network::IpAddress;
+use crate::domain::parameters;
 use crate::domain::verdict::{Reason, Refusal};
 
 /// The bound of wire.md 8.
@@ -126,6 +129,11 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
         name: name.to_owned(),
         click_id: text("click_id").map(str::to_owned),
         parameters: parameters(data),
+        said: Said {
+            keys: keys(body),
+            is_forced: ["page", "landing"].into_iter().filter_map(text).any(is_forced_by),
+            ..Said::default()
+        },
     };
     let values = event.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let click_id = event.click_id.iter().map(|id| ("click_id", id.as_str()));
@@ -136,6 +144,14 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
             Err(Refusal::of(Reason::InvalidParameter, name, detail))
         }
     }
+}
+
+/// The keys of `data` and their values as sent, for connectors.
+fn keys(body: &[u8]) -> Vec<(String, String)> {
+    let members = |text: &str| parameters::members(text).unwrap_or_default();
+    let fields = std::str::from_utf8(body).map(members).unwrap_or_default();
+    let data = fields.into_iter().rfind(|(name, _)| name == "data");
+    data.map(|(_, data)| members(&data)).unwrap_or_default()
 }
 
 /// The event's keys as a postback's query: `eventId` is the order_id and `value` the amount; in

@@ -20,6 +20,7 @@ use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
 use crate::app::leases::Place;
 use crate::app::memory::{Memory, Wanted};
+use crate::app::outbox::SiteEvents;
 use crate::app::pages::{Duty, Pages};
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
@@ -67,8 +68,8 @@ pub struct App<'a, P> {
 }
 
 /// What the ports must be able to do for all routes together.
-pub trait Ports: crate::app::judge::Ports + Vitals + api::Stores {}
-impl<T: crate::app::judge::Ports + Vitals + api::Stores> Ports for T {}
+pub trait Ports: crate::app::judge::Ports + SiteEvents + Vitals + api::Stores {}
+impl<T: crate::app::judge::Ports + SiteEvents + Vitals + api::Stores> Ports for T {}
 
 /// A response, and what its request has to do behind it.
 #[derive(Debug)]

@@ -42,6 +42,7 @@ mod link_row;
 pub mod payout_rows;
 mod row;
 mod settings_rows;
+mod site_event_rows;
 mod sql;
 mod vitals;
 
