@@ -10,6 +10,7 @@ pub mod bins;
 pub mod catalog;
 pub mod collect;
 pub mod deliver;
+pub mod deliveries;
 pub mod doubts;
 pub mod erase;
 pub mod errands;

@@ -21,6 +21,7 @@ mod configuration_copies;
 mod connector_rows;
 mod conversion_row;
 mod customer_rows;
+mod delivery_changes;
 mod delivery_rows;
 mod doubt_rows;
 mod erased_rows;

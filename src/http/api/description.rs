@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 mod calls;
+mod sending;
 
 use super::{Target, methods, paging, render, value};
 use crate::app::access::Scope;
 use crate::app::catalog::resource::{Absent, Field, Item, Kind, Record, Resource, Writable};
 use crate::app::catalog::resources::{self, CAMPAIGNS, LINKS, NAMESPACES};
-use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
+use crate::app::history::{self, CLICKS, CONVERSIONS, DELIVERIES, INBOX};
 use crate::app::settings::Settings;
 use crate::domain::attribution::Way;
 use crate::domain::parameters::NAMES;
@@ -39,7 +40,10 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
         Target::Judgements,
         Target::Explanation,
         Target::Persons,
-    ] {
+    ]
+    .into_iter()
+    .chain(sending::ALL)
+    {
         describe_address(root, target);
     }
     for status in ["400", "401", "403", "404", "409", "413", "415", "503"] {
@@ -70,6 +74,11 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
         Target::Explanation => ("/api/v1/explain".to_owned(), None),
         Target::Persons => ("/api/v1/persons".to_owned(), None),
+        Target::Replay(_)
+        | Target::Replays
+        | Target::Cancelling(_)
+        | Target::Secret(_)
+        | Target::Rotation(_) => sending::path(target),
     }
 }
 
@@ -102,15 +111,25 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         Target::TestUrl(_) => (&LINKS, false),
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
         Target::Explanation | Target::Persons => (&CLICKS, true),
+        Target::Replay(_) | Target::Replays => (&DELIVERIES, true),
+        Target::Cancelling(_) | Target::Secret(_) | Target::Rotation(_) => (&LINKS, false),
     };
     let is_list = matches!(target, Target::All(_) | Target::Past(_));
     let (name, table) = (schema_name(resource), resource.table());
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
-        (Target::Statuses | Target::Judgements | Target::Persons | Target::TestUrl(_), _) => {
-            ("", "", "200")
-        }
+        (Target::Replay(_), _) => ("replay", "Send again", "200"),
+        (
+            Target::Statuses
+            | Target::Judgements
+            | Target::Persons
+            | Target::TestUrl(_)
+            | Target::Replays
+            | Target::Cancelling(_)
+            | Target::Rotation(_),
+            _,
+        ) => ("", "", "200"),
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),
         (_, Method::Post) => ("create", "Create one", "201"),

@@ -4,6 +4,7 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod deliveries;
 mod description;
 mod explain;
 mod input;
@@ -16,6 +17,7 @@ mod postback_urls;
 mod problem;
 mod render;
 mod rules;
+mod signing;
 mod statuses;
 mod test_url;
 mod value;
@@ -28,6 +30,7 @@ use crate::app::access::{self, Access, Doorkeeper, Scope};
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::deliveries::Deliveries;
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
 use crate::app::history::{self, History};
@@ -64,9 +67,9 @@ impl<S> Stores for S where
 {
 }
 
-/// What explaining, judging again and erasing need of them.
-pub trait Explanations: Archive + Refused + Budget + Eraser {}
-impl<S: Archive + Refused + Budget + Eraser> Explanations for S {}
+/// What explaining, judging again, erasing and sending again need of them.
+pub trait Explanations: Archive + Refused + Budget + Eraser + Deliveries {}
+impl<S: Archive + Refused + Budget + Eraser + Deliveries> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -94,6 +97,11 @@ enum Target<'a> {
     Judgements,
     Explanation,
     Persons,
+    Replay(&'a str),
+    Replays,
+    Cancelling(&'a str),
+    Secret(&'a str),
+    Rotation(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -141,7 +149,8 @@ async fn answer(
     }
 
     // 3
-    let scope = if method == Method::Get { Scope::Read } else { Scope::Write };
+    let is_secret = matches!(target, Target::Secret(_));
+    let scope = if method == Method::Get && !is_secret { Scope::Read } else { Scope::Write };
     if !access.may(scope) {
         return Err(problem::missing_scope(scope));
     }
@@ -177,6 +186,11 @@ async fn answer(
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
         (Target::Persons, _) => persons::erase(&call).await,
+        (Target::Replay(id), _) => deliveries::replay(&call, id).await,
+        (Target::Replays, _) => deliveries::replay_many(&call).await,
+        (Target::Cancelling(id), _) => deliveries::cancel(&call, id).await,
+        (Target::Secret(id), _) => signing::show(&call, id).await,
+        (Target::Rotation(id), _) => signing::rotate(&call, id).await,
     }
 }
 
@@ -193,6 +207,11 @@ fn target(path: &str) -> Option<Target<'_>> {
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
         ("links", Some(id), Some("test-url"), None) => Some(Target::TestUrl(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        ("deliveries", Some("replay"), None, _) => Some(Target::Replays),
+        ("deliveries", Some(id), Some("replay"), None) => Some(Target::Replay(id)),
+        ("connectors", Some(id), Some("cancel"), None) => Some(Target::Cancelling(id)),
+        ("connectors", Some(id), Some("secret"), None) => Some(Target::Secret(id)),
+        ("connectors", Some(id), Some("rotate"), None) => Some(Target::Rotation(id)),
         ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
         ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
         ("conversions", Some(id), Some("changes"), None) => Some(Target::Changes(id)),
@@ -217,10 +236,16 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PastOne(..)
         | Target::PostbackUrls(_)
         | Target::Changes(_)
-        | Target::Explanation => &[GET],
-        Target::Judgement(_) | Target::Judgements | Target::Statuses | Target::TestUrl(_) => {
-            &[POST]
-        }
+        | Target::Explanation
+        | Target::Secret(_) => &[GET],
+        Target::Judgement(_)
+        | Target::Judgements
+        | Target::Statuses
+        | Target::TestUrl(_)
+        | Target::Replay(_)
+        | Target::Replays
+        | Target::Cancelling(_)
+        | Target::Rotation(_) => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
     }
