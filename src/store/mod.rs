@@ -40,6 +40,7 @@ pub mod keys;
 mod lease_rows;
 mod ledger;
 mod link_row;
+mod outlived_rows;
 pub mod payout_rows;
 mod row;
 mod settings_rows;

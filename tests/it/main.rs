@@ -32,6 +32,7 @@ mod click_visitors;
 mod collect;
 mod coupons;
 mod customers;
+mod deliver;
 mod document;
 mod dry_run;
 mod erasure;
