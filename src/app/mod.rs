@@ -9,6 +9,7 @@ pub mod answers;
 pub mod bins;
 pub mod catalog;
 pub mod collect;
+pub mod connectors;
 pub mod deliver;
 pub mod doubts;
 pub mod erase;

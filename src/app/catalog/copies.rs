@@ -110,6 +110,12 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         ],
         "links" => vec![Wanted::Link(name(), id("id"))],
         "signing-secrets" => vec![Wanted::Campaign(name(), id("campaign_id"))],
+        // Those of nobody say whether affiliates have any.
+        "connectors" => {
+            let mut owners = vec![id("affiliate_id"), 0];
+            owners.dedup();
+            owners.into_iter().map(|owner| Wanted::Connectors(name(), owner)).collect()
+        }
         "tokens" => vec![match text("level") {
             "advertiser" => Wanted::Advertiser(name(), id("level_id")),
             "campaign" => Wanted::Campaign(name(), id("level_id")),
