@@ -27,3 +27,4 @@ pub mod refusals;
 pub mod settings;
 pub mod situate;
 pub mod statuses;
+pub mod touches;

@@ -34,6 +34,7 @@ pub mod signature;
 pub mod template;
 pub mod test_click;
 pub mod time;
+pub mod touch;
 pub mod trace;
 pub mod transition;
 pub mod verdict;

@@ -39,6 +39,7 @@ pub mod payout_rows;
 mod row;
 mod settings_rows;
 mod sql;
+mod touch_rows;
 mod vitals;
 
 pub use allowance::Allowance;

@@ -77,4 +77,5 @@ mod support;
 mod test_clicks;
 mod test_orders;
 mod tidy;
+mod touches;
 mod written_rows;
