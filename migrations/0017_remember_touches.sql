@@ -47,7 +47,7 @@ CREATE INDEX connectors_pixel ON connectors (namespace) WHERE is_pixel_on = 1 AN
 CREATE INDEX connectors_personal ON connectors (namespace) WHERE is_personal = 1 AND mode <> 'disabled';
 
 -- Pixels that wait for a visitor: for the one who reported the event, else for whoever brought the click.
-CREATE INDEX deliveries_of_visitor ON deliveries (namespace, visitor)
+CREATE INDEX pixels_of_visitor ON deliveries (namespace, visitor)
   WHERE kind = 'pixel' AND state = 'waiting' AND visitor IS NOT NULL;
-CREATE INDEX deliveries_of_click ON deliveries (namespace, click_id)
+CREATE INDEX pixels_of_click ON deliveries (namespace, click_id)
   WHERE kind = 'pixel' AND state = 'waiting' AND visitor IS NULL AND click_id IS NOT NULL;
