@@ -2,6 +2,7 @@
 
 use crate::app::judge::{Outcome, Ports, Report, report, storage_unavailable};
 use crate::app::memory::Memory;
+use crate::app::outbox::Said;
 use crate::app::settings::Moment;
 use crate::app::situate::{Stop, situate};
 use crate::domain::conversion::Source;
@@ -84,6 +85,7 @@ pub async fn collect(
         warnings: Vec::new(),
         address,
         signed: Default::default(),
+        said: Said { site_event: Some(event.name), ..Said::default() },
     };
     Collected::Judged(Box::new(report(ports, memory, moment, &arrived).await))
 }

@@ -4,6 +4,7 @@
 mod decide;
 mod outcome;
 mod refused;
+mod tell;
 mod unwritten;
 
 pub use outcome::{Errand, Outcome, storage_unavailable};
@@ -12,6 +13,7 @@ use decide::{decide, on_facts, today};
 use refused::refused_request;
 
 use crate::app::memory::Memory;
+use crate::app::outbox::Said;
 use crate::app::parties::{names_parties, parties};
 use crate::app::ports::{
     AnswerCopies, Calendar, Commit, Configuration, InboxEntry, Ledger, Unavailable,
@@ -56,6 +58,8 @@ pub struct Report<'a> {
     pub address: Option<IpAddress>,
     /// The request as it may have been signed; empty where nothing can be.
     pub signed: Signed<'a>,
+    /// What it says for connectors.
+    pub said: Said,
 }
 
 /// The name of a request: `req_`, its time of arrival in 12 hexadecimal digits, 20 random ones.
@@ -93,6 +97,7 @@ pub async fn report(
                 judged_at: moment.now,
                 postback: &report.postback,
                 warnings: &report.warnings,
+                said: &report.said,
                 situation: &situation,
             };
             trial.run(ports, memory).await
@@ -161,6 +166,7 @@ pub async fn again(
         judged_at: moment.now,
         postback: &postback,
         warnings: &[],
+        said: &Said::default(),
         situation: &situation,
     };
     Ok(Some(trial.run(ports, memory).await))
@@ -176,6 +182,7 @@ struct Trial<'a> {
     judged_at: Timestamp,
     postback: &'a Postback,
     warnings: &'a [Warning],
+    said: &'a Said,
     situation: &'a Situation,
 }
 
@@ -215,7 +222,7 @@ impl Trial<'_> {
             postback,
             warnings: self.warnings,
         };
-        match self.settle(ports, &case).await {
+        match self.settle(ports, memory, &case).await {
             Ok(outcome) => outcome,
             Err(Unavailable) => self.answer_from_copy(ports, &case).await,
         }
@@ -224,7 +231,13 @@ impl Trial<'_> {
     /// Decides and commits. The first decision assumes that nothing is known of the case; only a
     /// new conversion may be committed on that, because the commit checks it. Everything else is
     /// decided on the facts.
-    async fn settle(&self, ports: &impl Ports, case: &Case<'_>) -> Result<Outcome, Unavailable> {
+    async fn settle(
+        &self,
+        ports: &impl Ports,
+        memory: &Memory,
+        case: &Case<'_>,
+    ) -> Result<Outcome, Unavailable> {
+        let (world, about) = ((ports, memory), (case.campaign, case.postback));
         let mut judgement = judge(case, &Facts::default());
         if self.postback.is_dry_run || !matches!(judgement, Judgement::Create(_)) {
             judgement = on_facts(ports, self.namespace, case).await?;
@@ -233,6 +246,7 @@ impl Trial<'_> {
             return Ok(self.dry_run(case, judgement));
         }
         for _ in 0..MAX_TRIES {
+            let deliveries;
             let (verdict, conversion, commit) = match judgement {
                 Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
                 Judgement::Refuse(refusal) if refusal.reason == Reason::StorageUnavailable => {
@@ -242,10 +256,13 @@ impl Trial<'_> {
                     self.note(ports, Verdict::Rejected, Some(&refusal), None).await?;
                     return Ok(self.outcome(Verdict::Rejected, Some(refusal), None));
                 }
-                Judgement::Create(new) => {
+                Judgement::Create(mut new) => {
+                    self.keep_name(&mut new);
+                    deliveries = self.of_new(world, about, &new).await?;
                     let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
                     let assumed = Assumptions::of(case, &new);
-                    let commit = ports.commit(self.namespace, &new, &assumed, &entry).await?;
+                    let commit = ports.commit(self.namespace, &new, &assumed, &deliveries, &entry);
+                    let commit = commit.await?;
                     (Verdict::Recorded, new, commit)
                 }
                 Judgement::Change(changes) => {
@@ -253,13 +270,17 @@ impl Trial<'_> {
                         return Err(Unavailable); // There is at least one.
                     };
                     let entry = self.entry(Verdict::Updated, None, Some(&first.conversion_id));
-                    let question = Question::about(case);
-                    let commit = ports.change(self.namespace, &changes, &entry, &question).await?;
+                    deliveries = self.of_changes(world, about, &changes).await?;
+                    let (changed, question) = ((&*changes, &*deliveries), Question::about(case));
+                    let commit = ports.change(self.namespace, changed, &entry, &question).await?;
                     (Verdict::Updated, Box::new(first), commit)
                 }
             };
             match commit {
-                Commit::Done => return Ok(self.committed(verdict, *conversion)),
+                Commit::Done => {
+                    memory.wake.ask_for(&deliveries, self.judged_at);
+                    return Ok(self.committed(verdict, *conversion));
+                }
                 Commit::Contradicted(facts) => {
                     judgement = decide(ports, self.namespace, case, *facts).await?;
                 }

@@ -18,7 +18,9 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
+use crate::app::outbox::Wake;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
+use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
 
@@ -35,6 +37,8 @@ const ADVERTISERS: usize = 2_000;
 const LINKS: usize = 20_000;
 /// Codes have up to 128 characters, so that as many take 2 MB at the very most.
 const CODES: usize = 4_000;
+/// Of namespaces, and of affiliates who have connectors of their own or are looked up for them.
+const CONNECTORS: usize = 4_000;
 /// What is due is refreshed in small portions; the rest comes due again.
 const DUE: usize = 50;
 /// A refresh that was taken up and is not done after this long is taken up again.
@@ -55,6 +59,8 @@ pub struct Memory {
     tables: RefCell<Tables>,
     /// What user agents say.
     pub agents: Agents,
+    /// Whether the sender of deliveries is to be woken.
+    pub wake: Wake,
 }
 
 struct Tables {
@@ -66,6 +72,7 @@ struct Tables {
     advertisers: Table<(Rc<str>, u32), Advertiser>,
     /// Coupons and custom ids; each kind of table is a kilobyte of the module.
     codes: Table<Wanted, Coded>,
+    connectors: Table<(Rc<str>, u32), Connectors>,
     /// One shared copy of each namespace's name, for the keys of the other tables.
     names: LruCache<String, Rc<str>>,
     due: HashSet<Wanted>,
@@ -90,12 +97,14 @@ impl Default for Memory {
                 default_links: table(LINKS),
                 advertisers: table(ADVERTISERS),
                 codes: table(CODES),
+                connectors: table(CONNECTORS),
                 names: table(NAMESPACES),
                 due: HashSet::new(),
                 refreshing: HashMap::new(),
                 unknown: (0, 0),
             }),
             agents: Agents::default(),
+            wake: Wake::default(),
         }
     }
 }
@@ -227,6 +236,23 @@ impl Memory {
     /// What a code stands for: [`Wanted::Coupon`] or [`Wanted::CustomId`].
     pub fn code(&self, wanted: &Wanted, now: Timestamp) -> Lookup<Coded> {
         self.look(now, |t| look_up(&mut t.codes, wanted, now), || wanted.clone())
+    }
+
+    /// The connectors of an affiliate that may fire; of 0 those that belong to nobody.
+    pub fn connectors(
+        &self,
+        namespace: &Namespace,
+        affiliate: u32,
+        now: Timestamp,
+    ) -> Lookup<Connectors> {
+        self.look(
+            now,
+            |t| {
+                let key = (t.name(namespace), affiliate);
+                look_up(&mut t.connectors, &key, now)
+            },
+            || Wanted::Connectors(namespace.clone(), affiliate),
+        )
     }
 
     /// Whether anything is due.

@@ -6,6 +6,7 @@ use crate::app::memory::Wanted;
 use crate::domain::cap::LocalDate;
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::{Conversion, Source};
+use crate::domain::delivery::Delivery;
 use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
@@ -65,23 +66,24 @@ pub enum Commit {
 
 /// The ledger of conversions and of the requests that made them.
 pub trait Ledger {
-    /// Commits a new conversion and its inbox row, both or neither, provided that no conversion of
+    /// Commits a new conversion, its inbox row and what it has connectors send, all or nothing, provided that no conversion of
     /// the same key or order exists and everything holds that it assumes. Exact under concurrency. Repeating it with the same request is harmless and `Done`.
     fn commit(
         &self,
         namespace: &Namespace,
         conversion: &Conversion,
         assumed: &Assumptions,
+        deliveries: &[Delivery],
         entry: &InboxEntry,
     ) -> impl Future<Output = Result<Commit, Unavailable>>;
 
-    /// Commits changes of different conversions, their lines of the audit trail and the inbox row,
-    /// all or none, provided that each stored revision is the one that was seen. Repeating it with
+    /// Commits changes of different conversions, their lines of the audit trail, what they have
+    /// connectors send and the inbox row, all or none, provided that each stored revision is the one that was seen. Repeating it with
     /// the same request is harmless and `Done`. The question is what to read if it is contradicted.
     fn change(
         &self,
         namespace: &Namespace,
-        changes: &[Change],
+        changed: (&[Change], &[Delivery]),
         entry: &InboxEntry,
         question: &Question,
     ) -> impl Future<Output = Result<Commit, Unavailable>>;

@@ -203,6 +203,12 @@ impl Campaign {
         u64::from(self.window_days) * DAY_MS
     }
 
+    /// The name of the first site event that becomes an initial conversion.
+    pub fn initial_name(&self) -> Option<&str> {
+        let mut names = self.site_events.iter().filter(|(_, what)| *what == Becomes::Initial);
+        names.next().map(|(name, _)| name.as_str())
+    }
+
     /// The landing page of a number, else the default one, else the first.
     pub fn landing_page(&self, id: Option<u32>) -> Option<&LandingPage> {
         let named = id.and_then(|id| self.landing_pages.iter().find(|page| page.id == id));

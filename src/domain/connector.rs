@@ -1,6 +1,9 @@
 //! Connectors: on what occasions they fire. What they send is in `connector/`, whose click it was
 //! in `touch`.
 
+pub mod macros;
+pub mod render;
+
 use super::configuration::Status;
 use super::verdict::words;
 
@@ -64,6 +67,16 @@ pub struct Connector {
     pub has_pixel: bool,
     /// How it recognises its visitors, where it wants to.
     pub matching: Option<Matching>,
+}
+
+/// The connectors that may fire, as memory keeps them: those of one affiliate, or those that belong
+/// to nobody. Disabled ones are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connectors {
+    /// They, by their numbers.
+    pub list: Vec<Connector>,
+    /// Whether some affiliate of the namespace has connectors of his own.
+    pub has_of_affiliates: bool,
 }
 
 /// Something that may trigger connectors.

@@ -222,6 +222,12 @@ pub const CALL_PREFIX: &str = "op_";
 /// How the names of examinations begin in which a rule of the campaign changed a conversion.
 pub const RULE_PREFIX: &str = "rule_";
 
+/// When the postback, call or examination of this name arrived; names begin so.
+pub fn time_in_name(name: &str) -> Option<Timestamp> {
+    let (_, rest) = name.split_once('_')?;
+    u64::from_str_radix(rest.get(..12)?, 16).ok().map(Timestamp::from_ms)
+}
+
 impl Conversion {
     /// The coupon by which it is credited.
     pub fn coupon(&self) -> Option<&str> {

@@ -1,4 +1,9 @@
-//! Deliveries: one thing that a connector has to send, as it is written into the outbox.
+//! Deliveries: one thing that a connector has to send, as it is written into the outbox. What is
+//! written when is in `delivery/`.
+
+pub mod occasion;
+pub mod of_conversion;
+pub mod values;
 
 use sha2::{Digest as _, Sha256};
 
@@ -78,7 +83,7 @@ pub fn delivery_id(
 /// Names of macros, as `{{UPPER}}` has them, and their values.
 pub type Values = Vec<(String, String)>;
 
-/// A new delivery.
+/// A new delivery; it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// See [`delivery_id`].
@@ -103,8 +108,6 @@ pub struct Delivery {
     pub values: Values,
     /// The same, personal ones.
     pub personal: Values,
-    /// [`State::Waiting`], as a rule.
-    pub state: State,
     /// When it is to be sent first.
     pub due_at: Timestamp,
 }

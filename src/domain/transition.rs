@@ -103,6 +103,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether the conversion gets another status.
+    pub fn is_of_status(&self) -> bool {
+        self.before.status != self.after.status
+    }
+
     /// A change into `after`, made by the request or call of this name.
     pub fn new(what: What, before: &Conversion, after: Conversion, request_id: &str) -> Self {
         let after = Conversion {

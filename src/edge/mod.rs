@@ -119,6 +119,9 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
         let (refusals, answers) = (&isolate.refusals, &isolate.answers);
         duties.push_str(errands::duty(refusals, answers, &isolate.doubts, errand, now()));
     }
+    if isolate.memory.wake.take() {
+        duties.push('q');
+    }
     let head = packed::head(&answer, &duties);
     Ok(packed::with_body(&head, &answer.response))
 }

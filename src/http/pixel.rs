@@ -42,8 +42,9 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
         }
     }
     let address = IpAddress::parse(request.headers.client_ip);
-    let signed = Default::default();
-    let arrived = Report { namespace, source: Source::Pixel, postback, warnings, address, signed };
+    let (signed, said) = (Default::default(), Default::default());
+    let arrived =
+        Report { namespace, source: Source::Pixel, postback, warnings, address, signed, said };
     let outcome = report(app.ports, &app.isolate.memory, &app.moment, &arrived).await;
     let response = reply::gif(200).with(VERDICT, reply::line(&outcome));
     Answer { response, duty: Default::default(), errand: outcome.errand }

@@ -38,9 +38,9 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
         return refused(app, None, unknown_namespace(), format);
     };
     let address = IpAddress::parse(request.headers.client_ip);
-    let signed = request.signed();
+    let (signed, said) = (request.signed(), Default::default());
     let source = Source::Postback;
-    let arrived = Report { namespace, source, postback, warnings, address, signed };
+    let arrived = Report { namespace, source, postback, warnings, address, signed, said };
     let outcome = report(app.ports, &app.isolate.memory, &app.moment, &arrived).await;
     Answer { response: reply::response(&outcome), duty: Default::default(), errand: outcome.errand }
 }

@@ -7,6 +7,7 @@ use super::{Statement, Value, cap_rows, changes, customer_rows, erased_rows, jso
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
+use crate::domain::delivery::of_conversion::REPORTED_AS;
 use crate::domain::judgement::{AssumedInitial, Assumptions, InitialBy};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::namespace::Namespace;
@@ -349,6 +350,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "cap",
         "rule",
         "test",
+        REPORTED_AS,
     ];
     let known =
         |(name, value): (String, String)| Some((*names.iter().find(|n| **n == name)?, value));

@@ -10,6 +10,7 @@
 //! | `config/a/{namespace}/{advertiser}` | an advertiser's row | never |
 //! | `config/o/{namespace}/{campaign}/{SHA-256 of the code}` | a coupon's row | never |
 //! | `config/i/{namespace}/{SHA-256 of the custom id}` | whose custom id it is | never |
+//! | `config/w/{namespace}/{affiliate}` | the row of an affiliate's connectors; of 0 those of nobody | never |
 //! | `clicks/{page}` | a page of clicks | with the longest window on it |
 //! | `aside/{page}` | a page that the ledger has not taken yet | never; deleted once it has |
 //! | `answer/{namespace}/{conversion_id}` | a conversion's row | after 90 days |
@@ -42,6 +43,7 @@ pub fn configuration(wanted: &Wanted) -> String {
             format!("config/o/{name}/{campaign}/{}", hash_of(code))
         }
         Wanted::CustomId(name, custom_id) => format!("config/i/{name}/{}", hash_of(custom_id)),
+        Wanted::Connectors(name, affiliate) => format!("config/w/{name}/{affiliate}"),
     }
 }
 

@@ -8,14 +8,15 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, doubt_rows, erased_rows,
-    facts_rows, json,
+    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, delivery_rows,
+    doubt_rows, erased_rows, facts_rows, json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
 };
 use crate::domain::configuration::SecretHash;
 use crate::domain::conversion::Conversion;
+use crate::domain::delivery::Delivery;
 use crate::domain::encoding::hex;
 use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
@@ -31,6 +32,7 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         namespace: &Namespace,
         conversion: &Conversion,
         assumed: &Assumptions,
+        deliveries: &[Delivery],
         entry: &InboxEntry,
     ) -> Result<Commit, Unavailable> {
         let named = conversion.customer.as_ref().map(|customer| customer.customer_id.as_str());
@@ -40,6 +42,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         if assumed.is_doubtful {
             statements.push(doubt_rows::insert(namespace, conversion));
         }
+        let (request_id, now) = (&conversion.request_id, entry.judged_at);
+        statements.extend(delivery_rows::insert_beside(namespace, deliveries, request_id, now));
         statements.push(inbox_row::insert_beside(
             namespace,
             entry,
@@ -53,13 +57,15 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     async fn change(
         &self,
         namespace: &Namespace,
-        changes: &[Change],
+        (changes, deliveries): (&[Change], &[Delivery]),
         entry: &InboxEntry,
         question: &Question,
     ) -> Result<Commit, Unavailable> {
         let signature =
             Signature { request_id: &entry.request_id, key_id: None, at: entry.judged_at };
         let mut statements = Vec::from(changes::make(namespace, changes, &signature, true));
+        let (request_id, now) = (&entry.request_id, entry.judged_at);
+        statements.extend(delivery_rows::insert_beside(namespace, deliveries, request_id, now));
         if let Some(first) = changes.first() {
             statements.push(inbox_row::insert_beside_change(
                 namespace,

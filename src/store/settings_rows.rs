@@ -6,11 +6,12 @@
 
 use super::attribution_rows::CouponRow;
 use super::click_rule_rows::{click_rules, click_rules_column};
+use super::connector_rows::ConnectorsRow;
 use super::event_rows::{EventRow, rule};
 use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
 use super::touch_rows::{connectors_of_namespace, tracking};
-use super::{Row, Statement, attribution_rows, cap_rows, json, payout_rows, unhex};
+use super::{Row, Statement, attribution_rows, cap_rows, connector_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
 use crate::domain::attribution;
@@ -107,6 +108,7 @@ pub(crate) fn select(wanted: &Wanted) -> Statement {
             attribution_rows::select_coupon(name, *campaign, code)
         }
         Wanted::CustomId(name, id) => attribution_rows::select_custom_id(name, id),
+        Wanted::Connectors(name, affiliate) => connector_rows::select(name, *affiliate),
     }
 }
 
@@ -132,6 +134,9 @@ pub(crate) fn value(wanted: &Wanted, row: Option<&Row>, settings: &Settings) -> 
         }
         Wanted::CustomId(..) => {
             Value::Coded(read(row, |row: IdRow| Some(Coded::Affiliate(row.id)))?)
+        }
+        Wanted::Connectors(_, affiliate) => {
+            Value::Connectors(read(row, |row: ConnectorsRow| row.value(*affiliate))?)
         }
     })
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
+use super::connector_rows::matching;
 use super::json::{object, pairs, texts};
 use super::row::{Read as _, rows};
 use super::{Blobs, Database, Row, Statement, Stores};
 use crate::app::ports::Unavailable;
 use crate::app::touches::{Known, Sighting, Touches, Trail};
 use crate::domain::configuration::Tracking;
-use crate::domain::connector::{Matching, Model};
 use crate::domain::erasure::name_of_click;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
@@ -41,32 +41,13 @@ pub(super) fn tracking(
 ) -> Tracking {
     let texts = matchings.map(texts).unwrap_or_default();
     Tracking {
-        matchings: texts.iter().filter_map(|text| matching(text)).collect(),
+        matchings: texts
+            .iter()
+            .filter_map(|text| matching(&serde_json::from_str(text).ok()?))
+            .collect(),
         has_pixels: has_pixels == Some(1),
         names_persons: names_persons == Some(1),
     }
-}
-
-rows! {
-    struct MatchingRow {
-        parameter: String,
-        source_parameter: Option<String>,
-        source_value: Option<String>,
-        model: String,
-        window_days: u32,
-    }
-}
-
-/// Matching as its column holds it; `None` for what this version cannot read.
-pub(super) fn matching(text: &str) -> Option<Matching> {
-    let row = MatchingRow::read(&serde_json::from_str(text).ok()?)?;
-    Some(Matching {
-        parameter: row.parameter,
-        source_parameter: row.source_parameter,
-        source_value: row.source_value,
-        model: Model::from_word(&row.model)?,
-        window_days: row.window_days,
-    })
 }
 
 /// That none of the clicks of ?4 was erased.

@@ -319,7 +319,7 @@ fn a_commit_that_is_repeated_takes_no_customer_back_from_the_operator() {
         is_doubtful: false,
         caps: Default::default(),
     };
-    let commit = block_on(stores.commit(&demo, &again, &assumed, &entry)).unwrap();
+    let commit = block_on(stores.commit(&demo, &again, &assumed, &[], &entry)).unwrap();
     assert!(matches!(commit, Commit::Done), "{commit:?}");
     assert_eq!(shop.operator.sees("customers/1")["affiliate_id"], 1);
     assert_eq!((shop.count("customers"), shop.count("conversion_customers")), (1, 1));

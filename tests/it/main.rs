@@ -50,6 +50,7 @@ mod migrating;
 mod migrations;
 mod openapi;
 mod order_names;
+mod outbox;
 mod payout_examples;
 mod payout_model;
 mod payouts;

@@ -38,6 +38,10 @@ impl Memory {
             (Wanted::Coupon(..) | Wanted::CustomId(..), Value::Coded(value)) => {
                 put(&mut tables.codes, wanted.clone(), value, now);
             }
+            (Wanted::Connectors(name, affiliate), Value::Connectors(value)) => {
+                let key = (tables.name(name), *affiliate);
+                put(&mut tables.connectors, key, value, now);
+            }
             // A value of another kind cannot come from the loader; it would be remembered nowhere.
             _ => {}
         }
@@ -71,6 +75,10 @@ impl Memory {
             Wanted::Coupon(..) | Wanted::CustomId(..) => {
                 touch(tables.codes.get_mut(wanted), as_if_read)
             }
+            Wanted::Connectors(name, affiliate) => {
+                let key = (tables.name(name), *affiliate);
+                touch(tables.connectors.get_mut(&key), as_if_read)
+            }
         }
     }
 
@@ -98,6 +106,10 @@ impl Memory {
                 drop(tables.advertisers.pop(&key));
             }
             Wanted::Coupon(..) | Wanted::CustomId(..) => drop(tables.codes.pop(wanted)),
+            Wanted::Connectors(name, affiliate) => {
+                let key = (tables.name(name), *affiliate);
+                drop(tables.connectors.pop(&key));
+            }
         }
     }
 }

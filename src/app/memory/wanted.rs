@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::domain::attribution::Coupon;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
+use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
 
 /// One value of the configuration, by name.
@@ -25,6 +26,8 @@ pub enum Wanted {
     Coupon(Namespace, u32, String),
     /// The affiliate of a custom id.
     CustomId(Namespace, String),
+    /// The connectors of an affiliate that may fire; of 0 those that belong to nobody.
+    Connectors(Namespace, u32),
 }
 
 /// What a code stands for.
@@ -66,4 +69,6 @@ pub enum Value {
     Advertiser(Option<Advertiser>),
     /// Of [`Wanted::Coupon`] and [`Wanted::CustomId`].
     Coded(Option<Coded>),
+    /// Of [`Wanted::Connectors`].
+    Connectors(Option<Connectors>),
 }

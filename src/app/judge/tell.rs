@@ -1,0 +1,80 @@
+//! What connectors are told of what a report becomes.
+
+use super::{Ports, Trial};
+use crate::app::memory::Memory;
+use crate::app::outbox::connectors_for;
+use crate::app::ports::Unavailable;
+use crate::domain::configuration::Campaign;
+use crate::domain::conversion::{Conversion, INITIAL};
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::occasion::is_forced;
+use crate::domain::delivery::of_conversion::{News, REPORTED_AS};
+use crate::domain::permission::Proof;
+use crate::domain::postback::Postback;
+use crate::domain::transition::Change;
+
+impl Trial<'_> {
+    /// A new conversion keeps the name under which a page reported it, by which connectors know its
+    /// later changes.
+    pub(super) fn keep_name(&self, new: &mut Conversion) {
+        if let Some(name) = self.said.site_event.as_ref().filter(|_| new.event_id == INITIAL) {
+            new.explain(REPORTED_AS, name.clone());
+        }
+    }
+
+    /// What has to be sent of a new conversion.
+    pub(super) async fn of_new(
+        &self,
+        (ports, memory): (&impl Ports, &Memory),
+        (campaign, postback): (&Campaign, &Postback),
+        new: &Conversion,
+    ) -> Result<Vec<Delivery>, Unavailable> {
+        let mut said = self.said.keys.clone();
+        // As sent: what the conversion keeps of them is written in its shortest form.
+        let sent = |name: &str| postback.stored.iter().find(|(sent, _)| sent == name);
+        for (key, name) in [("value", "amount"), ("currency", "currency")] {
+            said.extend(sent(name).map(|(_, value)| (key.to_owned(), value.clone())));
+        }
+        self.told((ports, memory), (campaign, postback), new, true, &said).await
+    }
+
+    /// What has to be sent of changes.
+    pub(super) async fn of_changes(
+        &self,
+        (ports, memory): (&impl Ports, &Memory),
+        (campaign, postback): (&Campaign, &Postback),
+        changes: &[Change],
+    ) -> Result<Vec<Delivery>, Unavailable> {
+        let mut all = Vec::new();
+        for change in changes.iter().filter(|change| change.is_of_status()) {
+            let (world, about) = ((ports, memory), (campaign, postback));
+            all.extend(self.told(world, about, &change.after, false, &[]).await?);
+        }
+        Ok(all)
+    }
+
+    async fn told(
+        &self,
+        (ports, memory): (&impl Ports, &Memory),
+        (campaign, postback): (&Campaign, &Postback),
+        conversion: &Conversion,
+        is_new: bool,
+        said: &[(String, String)],
+    ) -> Result<Vec<Delivery>, Unavailable> {
+        let (affiliate_id, now) = (conversion.affiliate_id, self.judged_at);
+        let connectors = connectors_for(ports, memory, self.namespace, affiliate_id, now).await?;
+        let sent = postback.stored.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let news = News {
+            namespace: self.namespace,
+            conversion,
+            is_new,
+            advertiser_id: campaign.advertiser_id,
+            initial_name: campaign.initial_name(),
+            said,
+            visitor: self.said.visitor.as_deref(),
+            is_forced: self.said.is_forced || self.proof != Proof::Nothing && is_forced(sent),
+            now,
+        };
+        Ok(news.deliveries(connectors.iter().flat_map(|connectors| &connectors.list)))
+    }
+}

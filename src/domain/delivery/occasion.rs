@@ -1,0 +1,97 @@
+//! From something that happened to what is written into the outbox.
+
+use super::{Delivery, Kind, Subject, Values, delivery_id};
+use crate::domain::connector::{Connector, Mode, Occasion};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::{DAY_MS, Timestamp};
+
+/// For so long a pixel waits for the visitor's next report (wire.md, design.md 6).
+pub const PIXEL_WAIT_MS: u64 = DAY_MS;
+
+/// How the names of parameters are spelt that force what a connector in test mode would only show.
+pub const FORCING: [&str; 2] = ["bt_test", "trl_test"];
+
+/// Whether parameters force a delivery.
+pub fn is_forced<'a>(mut parameters: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+    parameters.any(|(name, value)| FORCING.contains(&name) && value == "1")
+}
+
+/// What happened, as far as it is the same for every connector that is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Where.
+    pub namespace: &'a Namespace,
+    /// What may trigger connectors.
+    pub occasion: Occasion<'a>,
+    /// What the deliveries tell of.
+    pub subject: Subject<'a>,
+    /// When whatever caused it arrived, which is the same however often it is judged: the time in
+    /// the delivery_id, by which the deliveries of a conversion are found.
+    pub arrived_at: Timestamp,
+    /// When it happened.
+    pub happened_at: Timestamp,
+    /// When it is written.
+    pub now: Timestamp,
+    /// Backtrail's click.
+    pub click_id: Option<&'a str>,
+    /// The visitor, where a browser reported it.
+    pub visitor: Option<&'a str>,
+    /// Whether it is a test, of which nobody is really told unless that is forced.
+    pub is_test: bool,
+    /// Whether connectors in test mode send as well.
+    pub is_forced: bool,
+}
+
+/// What is known of the occasion: values, and personal ones.
+pub type Known = (Values, Values);
+
+/// The deliveries that connectors have to make. `known` says what an affiliate's own connector may
+/// be told, or (`false`) one of the operator's.
+pub fn deliveries<'c>(
+    told: &Told<'_>,
+    connectors: impl Iterator<Item = &'c Connector>,
+    known: impl Fn(bool) -> Known,
+) -> Vec<Delivery> {
+    let mut all = Vec::new();
+    let mut cached: [Option<Known>; 2] = [None, None];
+    let is_wanted = |connector: &&Connector| {
+        let is_shown = !told.is_test || told.is_forced || connector.mode == Mode::Test;
+        is_shown && connector.fires_on(&told.occasion)
+    };
+    for connector in connectors.filter(is_wanted) {
+        let is_of_affiliate = connector.affiliate_id.is_some();
+        let [of_operator, of_affiliate] = &mut cached;
+        let slot = if is_of_affiliate { of_affiliate } else { of_operator };
+        let (values, personal) = slot.get_or_insert_with(|| known(is_of_affiliate));
+        let kinds = [
+            (Kind::Webhook, connector.has_webhook, connector.delay_ms),
+            (Kind::Pixel, connector.has_pixel, PIXEL_WAIT_MS),
+        ];
+        for (kind, _, after_ms) in kinds.into_iter().filter(|(_, is_on, _)| *is_on) {
+            all.push(Delivery {
+                delivery_id: delivery_id(
+                    told.namespace,
+                    connector.id,
+                    told.subject,
+                    kind,
+                    told.arrived_at,
+                ),
+                connector_id: connector.id,
+                kind,
+                conversion: match told.subject {
+                    Subject::Conversion(id, revision) => Some((id.to_owned(), revision)),
+                    Subject::SiteEvent(_) => None,
+                },
+                event_name: told.occasion.event_name.to_owned(),
+                happened_at: told.happened_at,
+                click_id: told.click_id.map(str::to_owned),
+                visitor: told.visitor.map(str::to_owned),
+                is_forced: told.is_forced,
+                values: values.clone(),
+                personal: personal.clone(),
+                due_at: told.now.plus_ms(after_ms),
+            });
+        }
+    }
+    all
+}

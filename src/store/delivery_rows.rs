@@ -1,0 +1,139 @@
+//! The outbox as SQL: deliveries are written in the transaction of what they tell of, and only
+//! beside it, however often it is tried.
+
+use serde_json::{Value as Json, json};
+
+use super::json_text::push_object;
+use super::{Statement, Value};
+use crate::domain::delivery::{Delivery, Values};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::Timestamp;
+
+/// A statement's text stays below this many bytes; D1 takes 2,000,000, and what is bound with it
+/// counts as well. One group alone has some 20 KB of values at most.
+const MAX_BYTES: usize = 1_000_000;
+
+/// What is the same for the deliveries of one conversion is bound once: `new` is such a group, `d`
+/// one of its deliveries. A connector that was removed or disabled since memory read it gets
+/// nothing; else what it gets would wait for ever.
+macro_rules! insert {
+    ($guard:literal) => {
+        concat!(
+            "INSERT INTO deliveries (namespace, delivery_id, connector_id, kind, conversion_id, revision, event_name, \
+             happened_at, click_id, visitor, is_forced, \"values\", personal, state, due_at, created_at) \
+             SELECT ?1, d.value ->> 0, c.id, d.value ->> 2, new.value ->> 'conversion_id', new.value ->> 'revision', \
+             new.value ->> 'event_name', new.value ->> 'happened_at', new.value ->> 'click_id', new.value ->> 'visitor', \
+             d.value ->> 3, new.value -> 'values', NULLIF(new.value -> 'personal', 'null'), 'waiting', d.value ->> 4, ?3 \
+             FROM json_each(?2) AS new CROSS JOIN json_each(new.value -> 'deliveries') AS d CROSS JOIN connectors AS c \
+             WHERE c.namespace = ?1 AND c.id = d.value ->> 1 AND c.mode <> 'disabled'",
+            $guard,
+            " ON CONFLICT DO NOTHING"
+        )
+    };
+}
+
+/// The conversion is there as this request made or changed it.
+const BESIDE: &str = insert!(
+    " AND EXISTS (SELECT 1 FROM conversions AS v WHERE v.namespace = ?1 \
+     AND v.conversion_id = new.value ->> 'conversion_id' AND v.revision = new.value ->> 'revision' \
+     AND COALESCE(v.changed_by, v.request_id) = ?4)"
+);
+
+const ALONE: &str = insert!("");
+
+/// Writes deliveries of conversions, each only if the same batch (or an earlier try of it) made or
+/// changed its conversion. None for no deliveries.
+pub(super) fn insert_beside(
+    namespace: &Namespace,
+    deliveries: &[Delivery],
+    request_id: &str,
+    now: Timestamp,
+) -> Vec<Statement> {
+    inserts(BESIDE, namespace, deliveries, &[request_id.into()], now)
+}
+
+/// Writes deliveries of site events that became no conversion.
+pub(super) fn insert(
+    namespace: &Namespace,
+    deliveries: &[Delivery],
+    now: Timestamp,
+) -> Vec<Statement> {
+    inserts(ALONE, namespace, deliveries, &[], now)
+}
+
+fn inserts(
+    sql: &'static str,
+    namespace: &Namespace,
+    deliveries: &[Delivery],
+    more: &[Value],
+    now: Timestamp,
+) -> Vec<Statement> {
+    let statement = |groups: String| {
+        let mut parameters: Vec<Value> =
+            vec![namespace.as_str().into(), format!("[{groups}]").into(), now.ms().into()];
+        parameters.extend_from_slice(more);
+        Statement::new(sql, parameters)
+    };
+    let mut statements = Vec::new();
+    let mut text = String::new();
+    for group in deliveries.chunk_by(is_alike) {
+        if text.len() > MAX_BYTES {
+            statements.push(statement(std::mem::take(&mut text)));
+        }
+        if !text.is_empty() {
+            text.push(',');
+        }
+        push_group(&mut text, group);
+    }
+    if !text.is_empty() {
+        statements.push(statement(text));
+    }
+    statements
+}
+
+/// Whether two deliveries tell of the same in the same words.
+fn is_alike(one: &Delivery, other: &Delivery) -> bool {
+    one.conversion == other.conversion
+        && one.values == other.values
+        && one.personal == other.personal
+        && one.event_name == other.event_name
+}
+
+fn push_group(text: &mut String, group: &[Delivery]) {
+    let Some(first) = group.first() else { return };
+    let (conversion_id, revision) = first.conversion.clone().unzip();
+    let shared = json!({
+        "conversion_id": conversion_id,
+        "revision": revision,
+        "event_name": first.event_name,
+        "happened_at": first.happened_at.ms(),
+        "click_id": first.click_id,
+        "visitor": first.visitor,
+        "deliveries": group.iter().map(delivery_json).collect::<Json>(),
+    })
+    .to_string();
+    text.push_str(shared.strip_suffix('}').unwrap_or(&shared));
+    text.push_str(",\"values\":");
+    push_values(text, &first.values);
+    text.push_str(",\"personal\":");
+    if first.personal.is_empty() {
+        text.push_str("null");
+    } else {
+        push_values(text, &first.personal);
+    }
+    text.push('}');
+}
+
+fn push_values(text: &mut String, values: &Values) {
+    push_object(text, values.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+}
+
+fn delivery_json(delivery: &Delivery) -> Json {
+    json!([
+        delivery.delivery_id,
+        delivery.connector_id,
+        delivery.kind.as_str(),
+        u8::from(delivery.is_forced),
+        delivery.due_at.ms(),
+    ])
+}
