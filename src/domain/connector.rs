@@ -1,8 +1,14 @@
 //! Connectors: on what occasions they fire. What they send is in `connector/`, whose click it was
 //! in `touch`.
 
+pub mod address;
+pub mod bin;
+pub mod encode;
 pub mod macros;
+pub mod pixel;
 pub mod render;
+pub mod text;
+pub mod webhook;
 
 use super::configuration::Status;
 use super::verdict::words;

@@ -1,4 +1,12 @@
-//! What a webhook becomes for one delivery: a request, and what may be shown of it.
+//! A webhook with its values filled in: the request, and what may be shown of it.
+
+use super::encode;
+use super::text::{Lookup, Piece, Text, Values};
+use super::webhook::{Format, Method, Pair, Webhook};
+use crate::domain::encoding;
+
+/// What is shown in place of a secret.
+const MASK: &str = "***";
 
 /// One request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,4 +21,167 @@ pub struct Outgoing {
     pub body: Option<String>,
     /// The address as the log keeps it: secrets and personal values are masked.
     pub shown_url: String,
+}
+
+impl Webhook {
+    /// Fills in the values, which are looked up by the macros' keys (`macros`).
+    pub fn render(&self, lookup: &Lookup<'_>) -> Outgoing {
+        let values = Values { lookup, renamed: &self.renamed, is_masked: false };
+        let shown = Values { is_masked: true, ..values };
+        let header = |pair: &Pair| (pair.name.clone(), encode::header(&pair.value.plain(&values)));
+        let mut headers: Vec<(String, String)> = self.headers.iter().map(header).collect();
+        let body = self.body_with(&values);
+        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if body.is_some() && !has_type {
+            let content_type = match self.format {
+                Format::Form => "application/x-www-form-urlencoded",
+                Format::Json => "application/json",
+            };
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        Outgoing {
+            method: self.method.as_str(),
+            url: self.url_with(&values),
+            headers,
+            body,
+            // The mask is no value, and legible.
+            shown_url: without_secrets(&self.url_with(&shown)).replace("%2A%2A%2A", MASK),
+        }
+    }
+
+    /// The address, with the parameters of a GET.
+    pub(super) fn url_with(&self, values: &Values<'_, '_>) -> String {
+        let mut url = address(&self.url, values);
+        if self.method == Method::Get && !self.parameters.is_empty() {
+            let fragment_at = url.find('#').unwrap_or(url.len());
+            let fragment = url.split_off(fragment_at);
+            match url.find('?') {
+                None => url.push('?'),
+                Some(_) if url.ends_with(['?', '&']) => {}
+                Some(_) => url.push('&'),
+            }
+            url.push_str(&self.query_with(values));
+            url.push_str(&fragment);
+        }
+        url
+    }
+
+    fn query_with(&self, values: &Values<'_, '_>) -> String {
+        let pair = |pair: &Pair| {
+            format!("{}={}", encode::query(&pair.name), encode::query(&pair.value.plain(values)))
+        };
+        self.parameters.iter().map(pair).collect::<Vec<_>>().join("&")
+    }
+
+    /// The body, where there is one.
+    pub(super) fn body_with(&self, values: &Values<'_, '_>) -> Option<String> {
+        match (self.method, &self.body, self.format) {
+            (Method::Get, ..) => None,
+            (_, Some(body), Format::Json) => Some(json(body, values)),
+            (_, Some(body), Format::Form) => Some(encoded(body, values, encode::query)),
+            (_, None, Format::Form) => Some(self.query_with(values)),
+            (_, None, Format::Json) => {
+                let pair = |pair: &Pair| {
+                    let value = encode::string(&pair.value.plain(values));
+                    format!("\"{}\":\"{value}\"", encode::string(&pair.name))
+                };
+                let pairs: Vec<String> = self.parameters.iter().map(pair).collect();
+                Some(format!("{{{}}}", pairs.join(",")))
+            }
+        }
+    }
+}
+
+/// A text with each value encoded in one way.
+fn encoded(text: &Text, values: &Values<'_, '_>, encode: fn(&str) -> String) -> String {
+    let mut out = String::new();
+    for piece in &text.pieces {
+        match piece {
+            Piece::Literal(literal) => out.push_str(literal),
+            Piece::Value(value) => out.push_str(&encode(&values.of(value))),
+        }
+    }
+    out
+}
+
+/// An address: literals are percent-encoded where they have to be, values for path or query.
+fn address(text: &Text, values: &Values<'_, '_>) -> String {
+    let mut out = String::new();
+    let mut is_behind_path = false;
+    for piece in &text.pieces {
+        match piece {
+            Piece::Literal(literal) => {
+                is_behind_path |= literal.contains(['?', '#']);
+                encoding::encode_unless(&mut out, literal, encoding::is_address_byte);
+            }
+            Piece::Value(value) if is_behind_path => {
+                out.push_str(&encode::query(&values.of(value)));
+            }
+            Piece::Value(value) => out.push_str(&encode::path(&values.of(value))),
+        }
+    }
+    out
+}
+
+/// A body of JSON: within a string a value is part of it, outside it is a literal of its own.
+fn json(text: &Text, values: &Values<'_, '_>) -> String {
+    let mut out = String::new();
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    for piece in &text.pieces {
+        match piece {
+            Piece::Literal(literal) => {
+                for c in literal.chars() {
+                    match c {
+                        _ if is_escaped => is_escaped = false,
+                        '\\' => is_escaped = is_in_string,
+                        '"' => is_in_string = !is_in_string,
+                        _ => {}
+                    }
+                }
+                out.push_str(literal);
+            }
+            Piece::Value(value) if is_in_string => {
+                out.push_str(&encode::string(&values.of(value)));
+            }
+            Piece::Value(value) => out.push_str(&encode::literal(&values.of(value))),
+        }
+    }
+    out
+}
+
+/// Whether what goes by this name is a secret, as far as names tell.
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts = [
+        "secret",
+        "token",
+        "passw",
+        "pwd",
+        "auth",
+        "signature",
+        "apikey",
+        "api_key",
+        "api-key",
+        "cookie",
+    ];
+    parts.iter().any(|part| name.contains(part))
+        || ["key", "sig", "secure", "hash", "pass"].contains(&name.as_str())
+        || name.ends_with("_key")
+        || name.ends_with("-key")
+}
+
+/// An address whose query's secrets are masked.
+fn without_secrets(url: &str) -> String {
+    let (url, fragment) = match url.split_once('#') {
+        Some((url, fragment)) => (url, Some(fragment)),
+        None => (url, None),
+    };
+    let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
+    let Some((base, query)) = url.split_once('?') else { return format!("{url}{fragment}") };
+    let piece = |piece: &str| match piece.split_once('=') {
+        Some((name, value)) if !value.is_empty() && is_secret(name) => format!("{name}={MASK}"),
+        _ => piece.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(piece).collect();
+    format!("{base}?{}{fragment}", query.join("&"))
 }

@@ -1,0 +1,337 @@
+//! Texts with macros and filters, compiled: `Bearer {{TOKEN}}`, `{{EMAIL:lower:sha256}}`, `{sub1}`.
+//!
+//! Not here: how a value is encoded for where it stands (`encode`), which macros there are (`macros`).
+
+use std::borrow::Cow;
+
+use sha2::{Digest as _, Sha256};
+
+use super::encode;
+use super::macros::{self, Macro};
+use crate::domain::encoding::hex;
+
+/// Values of macros by their keys ([`macros`]); what is absent is empty.
+pub type Lookup<'v> = dyn Fn(&str) -> Option<Cow<'v, str>> + 'v;
+
+/// Which braces name macros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Braces {
+    /// `{{UPPER}}` and `{single}`: addresses, parameters and headers.
+    Both,
+    /// `{{UPPER}}` only: pixels and bodies, whose own language has braces.
+    Double,
+}
+
+/// What is done to a value before it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Lower case.
+    Lower,
+    /// The SHA-256 of the trimmed, lower-cased value in hexadecimal digits; empty stays empty.
+    Sha256,
+    /// Percent-encoded, for a value that stands in an address within a value.
+    UrlEncode,
+    /// This text if it is empty.
+    Default(String),
+}
+
+/// A macro at its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// By what its value is looked up.
+    pub key: String,
+    /// What is done to it, in order.
+    pub filters: Vec<Filter>,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Literal(String),
+    /// A value.
+    Value(Use),
+}
+
+/// A compiled text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Its parts in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// What is wrong with a text, in words for whoever wrote it, and its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFault {
+    /// `unknown_macro` or `invalid`.
+    pub code: &'static str,
+    /// What to do about it.
+    pub message: String,
+}
+
+fn invalid(message: String) -> TextFault {
+    TextFault { code: "invalid", message }
+}
+
+fn unknown(message: String) -> TextFault {
+    TextFault { code: "unknown_macro", message }
+}
+
+impl Text {
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// An opening brace without a closing one, an unknown single-brace name, a name in double
+    /// braces that is not in upper case, or an unknown filter. Any `{{UPPER}}` name is one: it may
+    /// be a key of events to come.
+    pub fn parse(text: &str, braces: Braces) -> Result<Self, TextFault> {
+        let mut parsed = Self::default();
+        let mut rest = text;
+        while let Some((literal, after)) = rest.split_once('{') {
+            parsed.literal(literal);
+            rest = match after.strip_prefix('{') {
+                Some(inner) => match double(inner, braces)? {
+                    Some((value, tail)) => {
+                        parsed.pieces.push(Piece::Value(value));
+                        tail
+                    }
+                    None => {
+                        parsed.literal("{");
+                        after
+                    }
+                },
+                None if braces == Braces::Double => {
+                    parsed.literal("{");
+                    after
+                }
+                None => {
+                    let (value, tail) = single(after)?;
+                    parsed.pieces.push(Piece::Value(value));
+                    tail
+                }
+            };
+        }
+        parsed.literal(rest);
+        Ok(parsed)
+    }
+
+    fn literal(&mut self, literal: &str) {
+        match self.pieces.last_mut() {
+            _ if literal.is_empty() => {}
+            Some(Piece::Literal(text)) => text.push_str(literal),
+            _ => self.pieces.push(Piece::Literal(literal.to_owned())),
+        }
+    }
+
+    /// The macros of the text, repeats included.
+    pub fn uses(&self) -> impl Iterator<Item = &Use> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Value(value) => Some(value),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// The text with every macro replaced by its filtered value, not encoded.
+    pub fn plain(&self, values: &Values<'_, '_>) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Value(value) => out.push_str(&values.of(value)),
+            }
+        }
+        out
+    }
+}
+
+/// Reads what stands behind `{{`; nothing if that is no macro but text.
+fn double(inner: &str, braces: Braces) -> Result<Option<(Use, &str)>, TextFault> {
+    let name_end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let (name, _) = inner.split_at(name_end.unwrap_or(inner.len()));
+    let closed = inner.split_once("}}").filter(|(body, _)| {
+        body.strip_prefix(name).is_some_and(|tail| tail.is_empty() || tail.starts_with(':'))
+    });
+    match closed {
+        Some((body, tail)) if macros::is_upper(name) => {
+            let value = Use { key: name.to_owned(), filters: filters(body, name)? };
+            Ok(Some((value, tail)))
+        }
+        Some(_) if !name.is_empty() => Err(unknown(format!(
+            "Macros in double braces are in upper case: write {{{{{}}}}}.",
+            macros::upper_name(&shortened(name))
+        ))),
+        _ if braces == Braces::Both || macros::is_upper(name) => Err(unclosed(name)),
+        _ => Ok(None),
+    }
+}
+
+/// Reads what stands behind `{`.
+fn single(inner: &str) -> Result<(Use, &str), TextFault> {
+    let (body, tail) = inner.split_once('}').ok_or_else(|| unclosed(inner))?;
+    let name = body.split(':').next().unwrap_or_default();
+    let known = Macro::of_single(name).ok_or_else(|| {
+        let nearest = macros::nearest_single(name);
+        let name = shortened(name);
+        unknown(format!("There is no macro {{{name}}}; the nearest is {{{nearest}}}."))
+    })?;
+    Ok((Use { key: known.key.to_owned(), filters: filters(body, name)? }, tail))
+}
+
+fn unclosed(name: &str) -> TextFault {
+    let name = shortened(name);
+    invalid(format!("The macro that begins with {name:?} has no closing brace, or is no macro."))
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+/// The filters behind a macro's name.
+fn filters(body: &str, name: &str) -> Result<Vec<Filter>, TextFault> {
+    let Some(list) = body.strip_prefix(name).and_then(|tail| tail.strip_prefix(':')) else {
+        return Ok(Vec::new());
+    };
+    list.split(':').map(filter).collect()
+}
+
+fn filter(word: &str) -> Result<Filter, TextFault> {
+    match word {
+        "lower" => Ok(Filter::Lower),
+        "sha256" => Ok(Filter::Sha256),
+        "urlencode" => Ok(Filter::UrlEncode),
+        _ => match word.strip_prefix("default=") {
+            Some(text) => Ok(Filter::Default(text.to_owned())),
+            None => Err(TextFault {
+                code: "unknown_filter",
+                message: format!(
+                    "There is no filter {:?}; there are lower, sha256, urlencode and default=….",
+                    shortened(word)
+                ),
+            }),
+        },
+    }
+}
+
+/// What macros stand for while one request is rendered.
+#[derive(Clone, Copy)]
+pub struct Values<'a, 'v> {
+    /// The values.
+    pub lookup: &'a Lookup<'v>,
+    /// New names of events.
+    pub renamed: &'a [(String, String)],
+    /// Whether personal values are masked, as the log shows them.
+    pub is_masked: bool,
+}
+
+impl Values<'_, '_> {
+    /// The filtered value of a macro.
+    pub fn of(&self, wanted: &Use) -> String {
+        let mut value = (self.lookup)(&wanted.key).unwrap_or_default().into_owned();
+        if wanted.key == "EVENT_NAME"
+            && let Some((_, new)) = self.renamed.iter().find(|(old, _)| *old == value)
+        {
+            value.clone_from(new);
+        }
+        for filter in &wanted.filters {
+            value = match filter {
+                Filter::Lower => value.to_lowercase(),
+                Filter::Sha256 if value.trim().is_empty() => String::new(),
+                Filter::Sha256 => hex(&Sha256::digest(value.trim().to_lowercase().as_bytes())),
+                Filter::UrlEncode => encode::query(&value),
+                Filter::Default(text) if value.is_empty() => text.clone(),
+                Filter::Default(_) => value,
+            };
+        }
+        if self.is_masked && macros::is_personal(&wanted.key) { masked(&value) } else { value }
+    }
+}
+
+/// A personal value as whoever may not see it sees it: `e***@example.com`, `J***`.
+pub fn masked(value: &str) -> String {
+    let Some(first) = value.chars().next() else { return String::new() };
+    match value.split_once('@') {
+        Some((local, domain)) if !local.is_empty() && !domain.contains('@') => {
+            format!("{first}***@{domain}")
+        }
+        _ => format!("{first}***"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> String {
+        let lookup = |key: &str| match key {
+            "VALUE" => Some(Cow::Borrowed("15.50")),
+            "EMAIL" => Some(Cow::Borrowed(" Jane@Example.com ")),
+            "EVENT_NAME" => Some(Cow::Borrowed("Purchase")),
+            "BACKTRAIL_CLICK_ID" => Some(Cow::Borrowed("abc")),
+            _ => None,
+        };
+        let renamed = [("Purchase".to_owned(), "sale".to_owned())];
+        let values = Values { lookup: &lookup, renamed: &renamed, is_masked: false };
+        Text::parse(text, Braces::Both).unwrap().plain(&values)
+    }
+
+    #[test]
+    fn macros_are_filled_in_and_filtered_in_order() {
+        for (text, expected) in [
+            ("{{VALUE}}", "15.50"),
+            ("a{{VALUE}}b{click_id}{{NOTHING}}", "a15.50babc"),
+            ("{{NOTHING:default=0}}|{{VALUE:default=0}}", "0|15.50"),
+            ("{{EVENT_NAME}}", "sale"),
+            ("{{EVENT_NAME:default=x:lower}}", "sale"),
+            ("{{EMAIL:lower}}", " jane@example.com "),
+            ("{{EMAIL:urlencode}}", "%20Jane@Example.com%20"),
+            ("{{NOTHING:sha256}}", ""),
+            ("{transaction_id:default=none}", "abc"),
+            ("}} is text", "}} is text"),
+        ] {
+            assert_eq!(filled(text), expected, "{text}");
+        }
+        // echo -n jane@example.com | sha256sum
+        let hashed = "8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d";
+        assert_eq!(filled("{{EMAIL:sha256}}"), hashed);
+        assert_eq!(filled("{{EMAIL:lower:sha256}}"), hashed);
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_named() {
+        for (text, braces, code, part) in [
+            ("{click_di}", Braces::Both, "unknown_macro", "{click_id}"),
+            ("{{value}}", Braces::Both, "unknown_macro", "{{VALUE}}"),
+            ("{{value}}", Braces::Double, "unknown_macro", "{{VALUE}}"),
+            ("{{VALUE", Braces::Both, "invalid", "VALUE"),
+            ("{{VALUE}", Braces::Double, "invalid", "VALUE"),
+            ("{sub1", Braces::Both, "invalid", "sub1"),
+            ("{\"a\":1}", Braces::Both, "unknown_macro", "nearest"),
+            ("{{VALUE:uper}}", Braces::Double, "unknown_filter", "sha256"),
+            ("{{VALUE:}}", Braces::Double, "unknown_filter", "lower"),
+            ("{{ VALUE }}", Braces::Both, "invalid", "closing"),
+        ] {
+            let fault = Text::parse(text, braces).unwrap_err();
+            assert_eq!(fault.code, code, "{text}");
+            assert!(fault.message.contains(part), "{text}: {}", fault.message);
+        }
+    }
+
+    #[test]
+    fn braces_of_another_language_are_text() {
+        for text in ["function(){return {a:{b:1}}}", "{}", "{{}}", "{{ a }}", "`${x}`"] {
+            let parsed = Text::parse(text, Braces::Double).unwrap();
+            assert_eq!(parsed.pieces, [Piece::Literal(text.to_owned())]);
+        }
+        let body = Text::parse("{\"v\":{{VALUE}}}", Braces::Double).unwrap();
+        assert_eq!(body.pieces.len(), 3);
+    }
+
+    #[test]
+    fn a_masked_value_shows_little() {
+        for (value, shown) in
+            [("eva@example.com", "e***@example.com"), ("Jane", "J***"), ("", ""), ("@x", "@***")]
+        {
+            assert_eq!(masked(value), shown);
+        }
+    }
+}
