@@ -23,6 +23,7 @@ pub mod memory;
 pub mod outbox;
 pub mod pages;
 mod parties;
+pub mod pixels;
 pub mod ports;
 pub mod rate;
 pub mod refusals;

@@ -1,8 +1,10 @@
 //! Deliveries: one thing that a connector has to send, as it is written into the outbox. What is
 //! written when is in `delivery/`.
 
+pub mod filled;
 pub mod occasion;
 pub mod of_conversion;
+pub mod pixel;
 pub mod values;
 
 use sha2::{Digest as _, Sha256};

@@ -69,7 +69,7 @@ impl Touch {
 }
 
 /// What a connector with matching finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match<'a> {
     /// The click is this platform's.
     Found {

@@ -38,6 +38,7 @@ pub mod keys;
 mod ledger;
 mod link_row;
 pub mod payout_rows;
+mod pixel_rows;
 mod row;
 mod settings_rows;
 mod sql;
