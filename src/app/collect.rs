@@ -1,16 +1,18 @@
 //! A site event: noted, and judged as a report where its campaign maps it to a conversion.
 
-use crate::app::judge::{Outcome, Ports, Report, report, storage_unavailable};
+use crate::app::judge::{Outcome, Ports, Report, report, request_id, storage_unavailable};
 use crate::app::memory::Memory;
-use crate::app::outbox::Said;
+use crate::app::outbox::{Said, SiteEvents, Taken, connectors_for};
+use crate::app::ports::Unavailable;
 use crate::app::settings::Moment;
-use crate::app::situate::{Stop, situate};
+use crate::app::situate::{Situation, Stop, situate};
 use crate::domain::conversion::Source;
+use crate::domain::delivery::of_site_event::SiteNews;
 use crate::domain::event::Becomes;
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::postback::Postback;
-use crate::domain::verdict::{Reason, Refusal};
+use crate::domain::verdict::{Reason, Refusal, Verdict};
 
 /// A site event as the page reported it.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct SiteEvent {
     pub click_id: Option<String>,
     /// What of it means something to a conversion, by canonical name.
     pub parameters: Vec<(String, String)>,
+    /// What it says for connectors.
+    pub said: Said,
 }
 
 /// What became of a site event.
@@ -51,33 +55,41 @@ const STANDARD: [&str; 10] = [
 /// Collects a site event. One that its campaign maps is judged whatever its name: anybody can make
 /// names up, and once they have filled the bound they must not keep conversions out.
 pub async fn collect(
-    ports: &impl Ports,
+    ports: &(impl Ports + SiteEvents),
     memory: &Memory,
     moment: &Moment<'_>,
     namespace: &Namespace,
     event: SiteEvent,
     address: Option<IpAddress>,
 ) -> Collected {
-    let mut pairs = event.parameters;
-    pairs.extend(event.click_id.map(|id| ("click_id".to_owned(), id)));
+    let SiteEvent { name, click_id, parameters: mut pairs, mut said } = event;
+    pairs.extend(click_id.map(|id| ("click_id".to_owned(), id)));
     let mut postback = match Postback::from_stored(pairs, moment.now) {
         Ok(postback) => postback,
         Err(refusal) => return Collected::Refused(refusal),
     };
-    let campaign = match situate(ports, memory, namespace, &postback, moment.now).await {
-        Ok(situation) => situation.campaign,
+    let situation = match situate(ports, memory, namespace, &postback, moment.now).await {
+        Ok(situation) => situation,
         Err(Stop::Refused(refusal)) => return Collected::Refused(refusal),
         Err(Stop::Unavailable) => return Collected::Refused(storage_unavailable()),
     };
-    let mapped = campaign.and_then(|campaign| {
-        let of_name = campaign.site_events.iter().find(|(name, _)| *name == event.name);
+    let mapped = situation.campaign.as_ref().and_then(|campaign| {
+        let of_name = campaign.site_events.iter().find(|(known, _)| *known == name);
         of_name.map(|(_, becomes)| *becomes)
     });
     match mapped {
-        None => return note(ports, moment, namespace, &event.name).await,
+        None => {
+            let site = Site { namespace, name: &name, said: &said, moment };
+            return match site.take(ports, memory, (&situation, &postback)).await {
+                Ok(true) => Collected::Noted,
+                Ok(false) => Collected::Refused(too_many_names()),
+                Err(Unavailable) => Collected::Refused(storage_unavailable()),
+            };
+        }
         Some(Becomes::Initial) => {}
         Some(Becomes::Event(id)) => postback.reports_event(id),
     }
+    said.site_event = Some(name);
     let arrived = Report {
         namespace: namespace.clone(),
         source: Source::Collect,
@@ -85,27 +97,87 @@ pub async fn collect(
         warnings: Vec::new(),
         address,
         signed: Default::default(),
-        said: Said { site_event: Some(event.name), ..Said::default() },
+        said,
     };
-    Collected::Judged(Box::new(report(ports, memory, moment, &arrived).await))
+    let outcome = report(ports, memory, moment, &arrived).await;
+    if outcome.verdict == Verdict::Recorded
+        && let Some(name) = &arrived.said.site_event
+    {
+        let site = Site { namespace, name, said: &arrived.said, moment };
+        site.note_keys(ports, memory).await;
+    }
+    Collected::Judged(Box::new(outcome))
 }
 
-/// Takes note of an event that becomes no conversion.
-async fn note(
-    ports: &impl Ports,
-    moment: &Moment<'_>,
-    namespace: &Namespace,
-    name: &str,
-) -> Collected {
-    if STANDARD.contains(&name) {
-        return Collected::Noted;
-    }
-    match ports.know_site_event(namespace, name, moment.now).await {
-        Ok(true) => Collected::Noted,
-        Ok(false) => {
-            let detail = "this namespace has 200 names of events already; use one of them";
-            Collected::Refused(Refusal::of(Reason::InvalidParameter, "event", detail))
+fn too_many_names() -> Refusal {
+    let detail = "this namespace has 200 names of events already; use one of them";
+    Refusal::of(Reason::InvalidParameter, "event", detail)
+}
+
+/// A site event once it is known what it is about.
+struct Site<'a> {
+    namespace: &'a Namespace,
+    name: &'a str,
+    said: &'a Said,
+    moment: &'a Moment<'a>,
+}
+
+impl Site<'_> {
+    /// Takes an event that becomes no conversion: its name, its keys, and what connectors have to
+    /// send of it. `false` if the namespace has too many names.
+    async fn take(
+        &self,
+        ports: &(impl Ports + SiteEvents),
+        memory: &Memory,
+        (situation, postback): (&Situation, &Postback),
+    ) -> Result<bool, Unavailable> {
+        let now = self.moment.now;
+        let connectors = connectors_for(ports, memory, self.namespace, 0, now).await?;
+        let click_id = postback.click_id.as_deref();
+        let news = SiteNews {
+            namespace: self.namespace,
+            request_id: &request_id(self.moment),
+            name: self.name,
+            keys: &self.said.keys,
+            order_id: postback.order_id.as_deref(),
+            click: click_id.zip(situation.genuine).map(|(text, (id, link))| (text, id, link)),
+            advertiser_id: situation.campaign.as_ref().map(|campaign| campaign.advertiser_id),
+            visitor: self.said.visitor.as_deref(),
+            is_forced: self.said.is_forced,
+            now,
+        };
+        let listening = connectors.iter().flat_map(|connectors| &connectors.list);
+        let deliveries = news.deliveries(listening);
+        let is_known = STANDARD.contains(&self.name);
+        if is_known && deliveries.is_empty() {
+            self.note_keys(ports, memory).await;
+            return Ok(true);
         }
-        Err(_) => Collected::Refused(storage_unavailable()),
+        let (name, deliveries) = (self.name, &*deliveries);
+        let taken = Taken { name, is_known, keys: self.unnoted(memory), deliveries };
+        let is_taken = ports.take(self.namespace, &taken, now).await?;
+        if is_taken {
+            memory.noted_keys.remember(self.namespace, name, &taken.keys);
+            memory.wake.ask_for(deliveries, now);
+        }
+        Ok(is_taken)
+    }
+
+    /// Notes the keys of an event that needs nothing else. Only a warning to whoever writes a
+    /// connector depends on them, so that nothing is said if it fails.
+    async fn note_keys(&self, ports: &impl SiteEvents, memory: &Memory) {
+        let keys = self.unnoted(memory);
+        if keys.is_empty() {
+            return;
+        }
+        let taken = Taken { name: self.name, is_known: true, keys, deliveries: &[] };
+        if ports.take(self.namespace, &taken, self.moment.now).await.is_ok() {
+            memory.noted_keys.remember(self.namespace, self.name, &taken.keys);
+        }
+    }
+
+    fn unnoted(&self, memory: &Memory) -> Vec<String> {
+        let keys = self.said.keys.iter().map(|(key, _)| key.as_str());
+        memory.noted_keys.unnoted(self.namespace, self.name, keys)
     }
 }

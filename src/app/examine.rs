@@ -6,13 +6,16 @@ use std::future::Future;
 
 use super::doubts::Doubt;
 use super::memory::Memory;
+use super::outbox::{Audiences, deliveries_of_changes};
 use super::ports::{Configuration, Signature, Unavailable};
 use super::settings::{Moment, Settings};
 use super::situate::campaign;
 use crate::domain::conversion::RULE_PREFIX;
+use crate::domain::delivery::Delivery;
 use crate::domain::examination::{Doubted, Finding, examine, given_up};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{DAY_MS, Timestamp};
+use crate::domain::transition::Change;
 
 /// Conversions that one run of the cron job examines, and of how many namespaces: each takes five
 /// statements, and an invocation on a free plan has about 50. The rest is next.
@@ -49,12 +52,13 @@ pub trait Examinations {
         wanted: &[Wanted],
     ) -> impl Future<Output = Result<Vec<Doubted>, Unavailable>>;
 
-    /// Writes findings and what they change, each provided that the conversion has the revision
+    /// Writes findings, what they change and what that has connectors send, each provided that the conversion has the revision
     /// that was seen; otherwise it stays to be examined. Repeatable.
     fn settle_doubts(
         &self,
         namespace: &Namespace,
         findings: &[(Doubted, Finding)],
+        deliveries: &[Delivery],
         signature: &Signature<'_>,
     ) -> impl Future<Output = Result<(), Unavailable>>;
 
@@ -72,7 +76,7 @@ pub trait Examinations {
 /// # Errors
 /// If the ledger or the configuration does not answer, the rest stays for later.
 pub async fn examine_all(
-    ports: &(impl Examinations + Configuration),
+    ports: &(impl Examinations + Audiences + Configuration),
     memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,
@@ -104,7 +108,11 @@ pub async fn examine_all(
         let findings = examine(doubted, rules, given_up, &name);
         if !findings.is_empty() {
             let signature = Signature { request_id: &name, key_id: None, at: now };
-            ports.settle_doubts(namespace, &findings, &signature).await?;
+            let changes = findings.iter().filter_map(|(_, finding)| finding.change.clone());
+            let changes: Vec<Change> = changes.collect();
+            let deliveries = deliveries_of_changes(ports, memory, namespace, &changes, now).await?;
+            ports.settle_doubts(namespace, &findings, &deliveries, &signature).await?;
+            memory.wake.ask_for(&deliveries, now);
         }
     }
     Ok(())
@@ -113,7 +121,7 @@ pub async fn examine_all(
 /// The cron job's part: examines what was missed, and forgets visitors of past days. What a run
 /// does not get done is done by the next.
 pub async fn examine_missed(
-    ports: &(impl Examinations + Configuration),
+    ports: &(impl Examinations + Audiences + Configuration),
     memory: &Memory,
     settings: &Settings,
     moment: &Moment<'_>,

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::app::agents::Agents;
-use crate::app::outbox::Wake;
+use crate::app::outbox::{NotedKeys, Wake};
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
@@ -61,6 +61,8 @@ pub struct Memory {
     pub agents: Agents,
     /// Whether the sender of deliveries is to be woken.
     pub wake: Wake,
+    /// Which keys of site events are noted.
+    pub noted_keys: NotedKeys,
 }
 
 struct Tables {
@@ -105,6 +107,7 @@ impl Default for Memory {
             }),
             agents: Agents::default(),
             wake: Wake::default(),
+            noted_keys: NotedKeys::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod agents;
 pub mod answers;
+pub mod arrive;
 pub mod bins;
 pub mod catalog;
 pub mod collect;

@@ -1,13 +1,21 @@
 //! Which connectors hear of something. What they are told is decided in `domain/delivery/`, and
 //! written in the commit of what it tells of.
 
-use std::cell::Cell;
+mod changes;
+
+pub use changes::{Audience, Audiences, Naming, deliveries_of_changes};
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 
 use super::memory::{Memory, Wanted};
 use super::ports::{Configuration, Unavailable};
 use super::situate::recall;
 use crate::domain::connector::Connectors;
+use crate::domain::connector::macros::{Macro, upper_name};
 use crate::domain::delivery::Delivery;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -46,6 +54,74 @@ impl Wake {
     }
 }
 
+/// A site event that becomes no conversion, as it is taken.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether that is a standard name, or one that a campaign makes conversions of; others are
+    /// bounded.
+    pub is_known: bool,
+    /// The names of the macros of its keys, as far as they are not known to be noted.
+    pub keys: Vec<String>,
+    /// What connectors have to send of it.
+    pub deliveries: &'a [Delivery],
+}
+
+/// Where site events that become no conversion are noted.
+pub trait SiteEvents {
+    /// Notes a site event's name and keys and what connectors have to send of it, all or nothing:
+    /// nothing if the namespace has 200 other names, which the answer says (`false`). Of a name at
+    /// most 50 keys are noted. Names and keys may be noted twice; deliveries, by their ids, as well.
+    fn take(
+        &self,
+        namespace: &Namespace,
+        taken: &Taken<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, Unavailable>>;
+}
+
+/// Keys of site events that an isolate has noted, so that most events need no statement for theirs.
+#[derive(Default)]
+pub struct NotedKeys {
+    noted: RefCell<HashSet<u64>>,
+}
+
+/// How many keys of events are remembered, 8 bytes each; then all are noted anew.
+const MAX_NOTED: usize = 10_000;
+
+impl NotedKeys {
+    /// The names of the macros of keys that are not known to be noted yet; built-in macros need no
+    /// note.
+    pub fn unnoted<'k>(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Vec<String> {
+        let noted = self.noted.borrow();
+        let is_new = |key: &String| !noted.contains(&mark(namespace, name, key));
+        let is_built_in = |key: &String| Macro::of_key(key).is_some();
+        let keys = keys.map(upper_name).filter(|key| !key.is_empty() && !is_built_in(key));
+        keys.filter(is_new).collect()
+    }
+
+    /// Remembers that they are noted.
+    pub fn remember(&self, namespace: &Namespace, name: &str, keys: &[String]) {
+        let mut noted = self.noted.borrow_mut();
+        if noted.len() > MAX_NOTED {
+            noted.clear();
+        }
+        noted.extend(keys.iter().map(|key| mark(namespace, name, key)));
+    }
+}
+
+fn mark(namespace: &Namespace, name: &str, key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (namespace, name, key).hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The connectors that may hear of what is credited to an affiliate (0: to nobody): those that
 /// belong to nobody, and his own. A namespace without connectors costs one look into memory.
 ///
@@ -61,9 +137,7 @@ pub async fn connectors_for(
 ) -> Result<Vec<Rc<Connectors>>, Unavailable> {
     let mut all = Vec::new();
     for affiliate in [0, affiliate_id] {
-        let look = || memory.connectors(namespace, affiliate, now);
-        let wanted = || Wanted::Connectors(namespace.clone(), affiliate);
-        let found = recall(ports, now, look, wanted).await?;
+        let found = one(ports, memory, namespace, affiliate, now).await?;
         let has_more = found.as_ref().is_some_and(|found| found.has_of_affiliates);
         all.extend(found);
         if affiliate_id == 0 || !has_more {
@@ -71,4 +145,16 @@ pub async fn connectors_for(
         }
     }
     Ok(all)
+}
+
+async fn one(
+    ports: &impl Configuration,
+    memory: &Memory,
+    namespace: &Namespace,
+    affiliate: u32,
+    now: Timestamp,
+) -> Result<Option<Rc<Connectors>>, Unavailable> {
+    let look = || memory.connectors(namespace, affiliate, now);
+    let wanted = || Wanted::Connectors(namespace.clone(), affiliate);
+    recall(ports, now, look, wanted).await
 }

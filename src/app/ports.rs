@@ -136,14 +136,6 @@ pub trait Ledger {
     /// hour are kept. Repeatable.
     fn count_refusals(&self, batch: &RefusalBatch)
     -> impl Future<Output = Result<(), Unavailable>>;
-
-    /// Remembers the name of a site event. `false` if the namespace has 200 others already.
-    fn know_site_event(
-        &self,
-        namespace: &Namespace,
-        name: &str,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<bool, Unavailable>>;
 }
 
 /// How many requests of an hour failed for one reason.

@@ -5,10 +5,13 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::ports::{Signature, Unavailable};
+use super::memory::Memory;
+use super::outbox::{Audiences, deliveries_of_changes};
+use super::ports::{Configuration, Signature, Unavailable};
 use super::settings::Moment;
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{CALL_PREFIX, Conversion};
+use crate::domain::delivery::Delivery;
 use crate::domain::money::Decimal;
 use crate::domain::namespace::Namespace;
 use crate::domain::refund::Request;
@@ -107,13 +110,14 @@ pub trait Statuses {
         names: &[Named],
     ) -> impl Future<Output = Result<Vec<Vec<Conversion>>, Unavailable>>;
 
-    /// Commits changes of different conversions, each by itself and with its line of the audit
-    /// trail, provided that the stored revision is the one that was seen. Gives the ids of those
+    /// Commits changes of different conversions, each by itself with its line of the audit trail
+    /// and what it has connectors send, provided that the stored revision is the one that was seen. Gives the ids of those
     /// that were changed. Repeatable.
     fn change_each(
         &self,
         namespace: &Namespace,
         changes: &[Change],
+        deliveries: &[Delivery],
         signature: &Signature<'_>,
     ) -> impl Future<Output = Result<Vec<String>, Unavailable>>;
 
@@ -133,7 +137,8 @@ pub trait Statuses {
 /// If the ledger fails midway some items may have happened, each wholly; sending all again does
 /// the rest.
 pub async fn apply(
-    statuses: &impl Statuses,
+    ports: &(impl Statuses + Audiences + Configuration),
+    memory: &Memory,
     namespace: &Namespace,
     moment: &Moment<'_>,
     key_id: u64,
@@ -146,7 +151,7 @@ pub async fn apply(
     let mut claimed = BTreeSet::new();
     for _ in 0..MAX_ROUNDS {
         let names: Vec<Named> = open.iter().map(|(_, item)| item.name.clone()).collect();
-        let found = statuses.find_each(namespace, &names).await?;
+        let found = ports.find_each(namespace, &names).await?;
         let mut changes = Vec::new();
         let mut waiting = Vec::new();
         for ((place, item), found) in open.into_iter().zip(found) {
@@ -168,7 +173,10 @@ pub async fn apply(
                 *slot = fate;
             }
         }
-        let made = statuses.change_each(namespace, &changes, &signature).await?;
+        let deliveries =
+            deliveries_of_changes(ports, memory, namespace, &changes, moment.now).await?;
+        let made = ports.change_each(namespace, &changes, &deliveries, &signature).await?;
+        memory.wake.ask_for(&deliveries, moment.now);
         let made: BTreeSet<String> = made.into_iter().collect();
         open = Vec::new();
         for ((place, item), change) in waiting.into_iter().zip(changes) {

@@ -5,7 +5,7 @@ use super::cap::Cap;
 use super::click_id::ClickKeys;
 use super::click_rules::ClickRules;
 use super::connector::Matching;
-use super::event::{Becomes, Event};
+use super::event::{self, Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
 use super::namespace::Namespace;
@@ -205,8 +205,7 @@ impl Campaign {
 
     /// The name of the first site event that becomes an initial conversion.
     pub fn initial_name(&self) -> Option<&str> {
-        let mut names = self.site_events.iter().filter(|(_, what)| *what == Becomes::Initial);
-        names.next().map(|(name, _)| name.as_str())
+        event::initial_name(&self.site_events)
     }
 
     /// The landing page of a number, else the default one, else the first.

@@ -4,6 +4,7 @@
 pub mod filled;
 pub mod occasion;
 pub mod of_conversion;
+pub mod of_site_event;
 pub mod pixel;
 pub mod values;
 

@@ -195,6 +195,12 @@ impl Becomes {
     }
 }
 
+/// The name of the first site event that becomes an initial conversion.
+pub fn initial_name(site_events: &[(String, Becomes)]) -> Option<&str> {
+    let found = site_events.iter().find(|(_, becomes)| *becomes == Becomes::Initial);
+    found.map(|(name, _)| name.as_str())
+}
+
 /// An event's number, `[1-9][0-9]{0,9}` (wire.md 2). One beyond four bytes cannot exist; it is
 /// unknown, not unreadable.
 pub fn parse_id(text: &str) -> Option<u32> {

@@ -12,6 +12,7 @@ pub mod click_parameters;
 pub mod click_rules;
 pub mod configuration;
 pub mod connector;
+pub mod contact;
 pub mod conversion;
 pub mod cookie;
 pub mod data_centres;

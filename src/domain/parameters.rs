@@ -13,6 +13,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+pub use json::members;
 pub use names::{NAMES, canonical_name, is_placeholder, looks_like_click, looks_like_postback};
 use names::{is_prose, known_name};
 

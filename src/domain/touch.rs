@@ -162,12 +162,7 @@ pub fn touches_of(
             continue;
         }
         let touch = match own(value) {
-            Some(clicked_at) => Touch {
-                at: clicked_at,
-                parameter: OWN.to_owned(),
-                value: value.clone(),
-                sources: Vec::new(),
-            },
+            Some(clicked_at) => own_touch(value, clicked_at),
             None if is_asked_for(name) => {
                 let mut sources: Vec<(String, String)> = Vec::new();
                 let of_name = all.iter().filter(|matching| matching.parameter == *name);
@@ -187,6 +182,21 @@ pub fn touches_of(
     }
     touches.extend(fbc.and_then(|cookie| fbc_touch(cookie, at)));
     touches
+}
+
+/// The touch of a click of Backtrail's.
+pub fn own_touch(click_id: &str, clicked_at: Timestamp) -> Touch {
+    Touch {
+        at: clicked_at,
+        parameter: OWN.to_owned(),
+        value: click_id.to_owned(),
+        sources: Vec::new(),
+    }
+}
+
+/// Whether a text can be the cookie `_fbc`.
+pub fn is_fbc(cookie: &str) -> bool {
+    fbc_touch(cookie, Timestamp::from_ms(u64::MAX)).is_some()
 }
 
 /// The cookie `_fbc`: `fb.1.{milliseconds}.{fbclid}`.

@@ -19,12 +19,15 @@ use crate::app::answers::Answers;
 use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
 use crate::app::memory::{Memory, Wanted};
+use crate::app::outbox::SiteEvents;
 use crate::app::pages::{Duty, Pages};
+use crate::app::pixels::Pixels;
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
+use crate::app::touches::Touches;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
 use crate::domain::web_address::is_host_name;
@@ -61,8 +64,14 @@ pub struct App<'a, P> {
 }
 
 /// What the ports must be able to do for all routes together.
-pub trait Ports: crate::app::judge::Ports + Vitals + api::Stores {}
-impl<T: crate::app::judge::Ports + Vitals + api::Stores> Ports for T {}
+pub trait Ports:
+    crate::app::judge::Ports + SiteEvents + Touches + Pixels + Vitals + api::Stores
+{
+}
+impl<T: crate::app::judge::Ports + SiteEvents + Touches + Pixels + Vitals + api::Stores> Ports
+    for T
+{
+}
 
 /// A response, and what its request has to do behind it.
 #[derive(Debug)]

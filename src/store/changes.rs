@@ -4,14 +4,17 @@
 //! guarded by the revision that its decision saw, and its line of the audit trail is keyed by the
 //! revision that it makes, so that a repeated write changes nothing and adds no line.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::conversion_row::{COLUMNS, ConversionRow};
 use super::row::Read as _;
-use super::{Blobs, Database, Row, Statement, Stores, Value};
+use super::{Blobs, Database, Row, Statement, Stores, Value, delivery_rows};
 use crate::app::ports::{Signature, Unavailable};
 use crate::app::statuses::{ChangeRecord, Named, Statuses};
 use crate::domain::conversion::Conversion;
+use crate::domain::delivery::Delivery;
 use crate::domain::namespace::Namespace;
 use crate::domain::refund::{Part, Refunds};
 use crate::domain::time::Timestamp;
@@ -66,6 +69,15 @@ pub(crate) fn make(
     let mut audit = update.clone();
     audit.extend([signature.at.ms().into(), signature.key_id.into()]);
     [Statement::new(format!("{UPDATE}{guard}"), update), Statement::new(AUDIT, audit)]
+}
+
+/// The deliveries that tell of some changes.
+fn of_changes(deliveries: &[Delivery], changes: &[Change]) -> Vec<Delivery> {
+    let ids: BTreeSet<&str> = changes.iter().map(|c| c.after.conversion_id.as_str()).collect();
+    let is_of = |delivery: &&Delivery| {
+        delivery.conversion.as_ref().is_some_and(|(id, _)| ids.contains(id.as_str()))
+    };
+    deliveries.iter().filter(is_of).cloned().collect()
 }
 
 /// The statement that says which of these changes this request has made.
@@ -242,11 +254,15 @@ impl<D: Database, B: Blobs> Statuses for Stores<D, B> {
         &self,
         namespace: &Namespace,
         changes: &[Change],
+        deliveries: &[Delivery],
         signature: &Signature<'_>,
     ) -> Result<Vec<String>, Unavailable> {
         let mut made = Vec::new();
         for changes in changes.chunks(MAX_TOGETHER) {
             let mut statements = Vec::from(make(namespace, changes, signature, false));
+            let (name, now) = (signature.request_id, signature.at);
+            let of_these = of_changes(deliveries, changes);
+            statements.extend(delivery_rows::insert_beside(namespace, &of_these, name, now));
             statements.push(written(namespace, changes, signature.request_id));
             let results = self.run(statements).await?;
             let ids = results.last().into_iter().flatten();

@@ -1,18 +1,46 @@
 //! Connectors as judging reads them: one row for those of an affiliate, and one for those that
 //! belong to nobody. What they send is read by whoever sends it.
 
-use super::row::rows;
-use super::{Row, Statement};
+use std::collections::BTreeSet;
+
+use super::row::{Read as _, rows};
+use super::{Blobs, Database, Row, Statement, Stores, json};
+use crate::app::outbox::{Audience, Audiences, Naming};
+use crate::app::ports::Unavailable;
 use crate::domain::configuration::Status;
 use crate::domain::connector::{Connector, Connectors, Matching, Mode, Model};
+use crate::domain::event::{self, Becomes};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::SECOND_MS;
 
-const CONNECTORS: &str = "SELECT (SELECT json_group_array(json_array(id, mode, campaign_id, events, statuses, \
-     delay_seconds, is_webhook_on, is_pixel_on, matching)) FROM connectors INDEXED BY connectors_of \
-     WHERE namespace = ?1 AND affiliate_id = ?2 AND mode <> 'disabled') AS connectors, \
+/// A connector as a JSON array.
+macro_rules! connector {
+    () => {
+        "json_array(c.id, c.mode, c.campaign_id, c.events, c.statuses, c.delay_seconds, c.is_webhook_on, \
+         c.is_pixel_on, c.matching)"
+    };
+}
+
+const CONNECTORS: &str = concat!(
+    "SELECT (SELECT json_group_array(",
+    connector!(),
+    ") FROM connectors AS c INDEXED BY connectors_of \
+     WHERE c.namespace = ?1 AND c.affiliate_id = ?2 AND c.mode <> 'disabled') AS connectors, \
      EXISTS (SELECT 1 FROM connectors INDEXED BY connectors_of \
-     WHERE namespace = ?1 AND affiliate_id > 0 AND mode <> 'disabled') AS has_of_affiliates";
+     WHERE namespace = ?1 AND affiliate_id > 0 AND mode <> 'disabled') AS has_of_affiliates"
+);
+
+/// The connectors of many affiliates that wait for statuses.
+const WAITING: &str = concat!(
+    "SELECT c.affiliate_id, ",
+    connector!(),
+    " AS connector FROM json_each(?2) AS a CROSS JOIN connectors AS c INDEXED BY connectors_of \
+     WHERE c.namespace = ?1 AND c.affiliate_id = a.value AND c.mode <> 'disabled' AND c.statuses <> '[]' \
+     ORDER BY c.id"
+);
+
+const NAMINGS: &str = "SELECT c.id, c.advertiser_id, c.site_events FROM json_each(?2) AS k \
+     CROSS JOIN campaigns AS c WHERE c.namespace = ?1 AND c.id = k.value";
 
 /// Reads the connectors of an affiliate that may fire; of 0 those that belong to nobody.
 pub(super) fn select(namespace: &Namespace, affiliate: u32) -> Statement {
@@ -72,6 +100,56 @@ pub(super) fn matching(column: &Row) -> Option<Matching> {
         model: Model::from_word(&text("model")?)?,
         window_days: column.get("window_days")?.as_u64()?.try_into().ok()?,
     })
+}
+
+rows! {
+    struct WaitingRow {
+        affiliate_id: u32,
+        connector: String,
+    }
+}
+
+rows! {
+    struct NamingRow {
+        id: u32,
+        advertiser_id: u32,
+        site_events: String,
+    }
+}
+
+impl NamingRow {
+    fn value(self) -> Naming {
+        let pairs = json::pairs(&self.site_events).into_iter();
+        let site_events = pairs.filter_map(|(name, what)| Some((name, Becomes::parse(&what)?)));
+        let initial_name = event::initial_name(&site_events.collect::<Vec<_>>()).map(str::to_owned);
+        Naming { campaign_id: self.id, advertiser_id: self.advertiser_id, initial_name }
+    }
+}
+
+impl<D: Database, B: Blobs> Audiences for Stores<D, B> {
+    async fn audience(
+        &self,
+        namespace: &Namespace,
+        affiliates: &BTreeSet<u32>,
+        campaigns: &BTreeSet<u32>,
+    ) -> Result<Audience, Unavailable> {
+        let of = |sql: &'static str, ids: &BTreeSet<u32>| {
+            let ids: Row = ids.iter().copied().collect();
+            Statement::new(sql, vec![namespace.as_str().into(), ids.to_string().into()])
+        };
+        let results = self.run(vec![of(WAITING, affiliates), of(NAMINGS, campaigns)]).await?;
+        let [connectors, namings] = results.as_slice() else { return Err(Unavailable) };
+        let waiting = |row: &Row| {
+            let row = WaitingRow::read(row)?;
+            connector(&serde_json::from_str(&row.connector).ok()?, row.affiliate_id)
+        };
+        let connectors: Option<Vec<Connector>> = connectors.iter().map(waiting).collect();
+        let namings = namings.iter().map(|row| Some(NamingRow::read(row)?.value()));
+        match (connectors, namings.collect::<Option<_>>()) {
+            (Some(connectors), Some(namings)) => Ok(Audience { connectors, namings }),
+            _ => Err(Unavailable),
+        }
+    }
 }
 
 #[cfg(test)]

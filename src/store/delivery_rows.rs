@@ -39,7 +39,10 @@ const BESIDE: &str = insert!(
      AND COALESCE(v.changed_by, v.request_id) = ?4)"
 );
 
-const ALONE: &str = insert!("");
+/// The name of the site event is one of those that the namespace has, or a standard one (null).
+const ALONE: &str = insert!(
+    " AND (?4 IS NULL OR EXISTS (SELECT 1 FROM site_event_names AS n WHERE n.namespace = ?1 AND n.name = ?4))"
+);
 
 /// Writes deliveries of conversions, each only if the same batch (or an earlier try of it) made or
 /// changed its conversion. None for no deliveries.
@@ -49,29 +52,31 @@ pub(super) fn insert_beside(
     request_id: &str,
     now: Timestamp,
 ) -> Vec<Statement> {
-    inserts(BESIDE, namespace, deliveries, &[request_id.into()], now)
+    inserts(BESIDE, namespace, deliveries, request_id.into(), now)
 }
 
-/// Writes deliveries of site events that became no conversion.
+/// Writes deliveries of a site event that became no conversion, provided that the namespace has the
+/// name, if one is given.
 pub(super) fn insert(
     namespace: &Namespace,
     deliveries: &[Delivery],
+    name: Option<&str>,
     now: Timestamp,
 ) -> Vec<Statement> {
-    inserts(ALONE, namespace, deliveries, &[], now)
+    inserts(ALONE, namespace, deliveries, name.into(), now)
 }
 
 fn inserts(
     sql: &'static str,
     namespace: &Namespace,
     deliveries: &[Delivery],
-    more: &[Value],
+    guard: Value,
     now: Timestamp,
 ) -> Vec<Statement> {
     let statement = |groups: String| {
-        let mut parameters: Vec<Value> =
-            vec![namespace.as_str().into(), format!("[{groups}]").into(), now.ms().into()];
-        parameters.extend_from_slice(more);
+        let groups = format!("[{groups}]");
+        let parameters =
+            vec![namespace.as_str().into(), groups.into(), now.ms().into(), guard.clone()];
         Statement::new(sql, parameters)
     };
     let mut statements = Vec::new();

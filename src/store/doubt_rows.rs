@@ -4,11 +4,12 @@ use serde_json::{Value as Json, json};
 
 use super::conversion_row::{COLUMNS, ConversionRow};
 use super::row::Read as _;
-use super::{Blobs, Database, Row, Statement, Stores, changes, json};
+use super::{Blobs, Database, Row, Statement, Stores, changes, delivery_rows, json};
 use crate::app::doubts::Doubt;
 use crate::app::examine::{Examinations, Wanted};
 use crate::app::ports::{Signature, Unavailable};
 use crate::domain::conversion::Conversion;
+use crate::domain::delivery::Delivery;
 use crate::domain::examination::{Doubted, Finding, Traces};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -174,6 +175,7 @@ impl<D: Database, B: Blobs> Examinations for Stores<D, B> {
         &self,
         namespace: &Namespace,
         findings: &[(Doubted, Finding)],
+        deliveries: &[Delivery],
         signature: &Signature<'_>,
     ) -> Result<(), Unavailable> {
         let changes: Vec<Change> =
@@ -181,6 +183,8 @@ impl<D: Database, B: Blobs> Examinations for Stores<D, B> {
         let mut statements = Vec::new();
         if !changes.is_empty() {
             statements.extend(changes::make(namespace, &changes, signature, false));
+            let (name, now) = (signature.request_id, signature.at);
+            statements.extend(delivery_rows::insert_beside(namespace, deliveries, name, now));
         }
         let list = findings.iter().map(|finding| finding_json(namespace, finding));
         let list = Json::Array(list.collect()).to_string();

@@ -44,6 +44,10 @@ const SAMPLES: &str = "DELETE FROM refusal_samples WHERE namespace = ?1 AND EXIS
      (SELECT 1 FROM json_each(?2) AS k WHERE instr(refusal_samples.parameters, k.value) > 0 \
       OR instr(refusal_samples.detail, k.value) > 0) RETURNING 1 AS erased";
 
+/// The visitors who brought some clicks (?2).
+const VISITORS: &str = "SELECT o.visitor FROM json_each(?2) AS k CROSS JOIN touches AS o INDEXED BY touches_own \
+     ON o.namespace = ?1 AND o.parameter = '' AND o.value = k.value";
+
 /// How a sample says that a parameter has one of these values.
 fn said(name: &str, ids: &[String]) -> Vec<String> {
     ids.iter().map(|id| format!("\"{name}\":{}", Json::from(id.as_str()))).collect()
@@ -108,6 +112,17 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                 list.clone(),
             ),
             step(Some(Part::Samples), SAMPLES, text(&said)),
+            // By their touches they are found, so that these go last.
+            step(
+                None,
+                &format!("DELETE FROM visitors WHERE namespace = ?1 AND visitor IN ({VISITORS})"),
+                list.clone(),
+            ),
+            step(
+                None,
+                &format!("DELETE FROM touches WHERE namespace = ?1 AND visitor IN ({VISITORS})"),
+                list,
+            ),
         ]
     }
 

@@ -8,8 +8,8 @@ use super::conversion_row;
 use super::inbox_row::{self, InboxRow};
 use super::row::Read as _;
 use super::{
-    Database, Statement, Stores, Value, cap_rows, changes, customer_rows, delivery_rows,
-    doubt_rows, erased_rows, facts_rows, json,
+    Database, Statement, Stores, cap_rows, changes, customer_rows, delivery_rows, doubt_rows,
+    erased_rows, facts_rows, json,
 };
 use crate::app::ports::{
     Commit, InboxEntry, Ledger, RefusalBatch, RefusalCount, RefusedRequest, Signature, Unavailable,
@@ -20,11 +20,8 @@ use crate::domain::delivery::Delivery;
 use crate::domain::encoding::hex;
 use crate::domain::judgement::{Assumptions, Facts, Question};
 use crate::domain::namespace::Namespace;
-use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::time::HOUR_MS;
 use crate::domain::transition::Change;
-
-/// Distinct names of site events that a namespace may have (wire.md 8).
-const MAX_SITE_EVENTS: i64 = 200;
 
 impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
     async fn commit(
@@ -187,27 +184,6 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
             vec![serde_json::Value::Array(samples).to_string().into()],
         );
         self.run(vec![count, sample]).await.map(|_| ())
-    }
-
-    async fn know_site_event(
-        &self,
-        namespace: &Namespace,
-        name: &str,
-        now: Timestamp,
-    ) -> Result<bool, Unavailable> {
-        let parameters: Vec<Value> =
-            vec![namespace.as_str().into(), name.into(), now.ms().into(), MAX_SITE_EVENTS.into()];
-        let insert = Statement::new(
-            "INSERT INTO site_event_names (namespace, name, first_seen) SELECT ?1, ?2, ?3 \
-             WHERE (SELECT COUNT(*) FROM site_event_names WHERE namespace = ?1) < ?4 ON CONFLICT DO NOTHING",
-            parameters.clone(),
-        );
-        let select = Statement::new(
-            "SELECT 1 AS known FROM site_event_names WHERE namespace = ?1 AND name = ?2",
-            parameters.into_iter().take(2).collect(),
-        );
-        let results = self.run(vec![insert, select]).await?;
-        Ok(results.last().is_some_and(|rows| !rows.is_empty()))
     }
 }
 

@@ -41,6 +41,7 @@ pub mod payout_rows;
 mod pixel_rows;
 mod row;
 mod settings_rows;
+mod site_event_rows;
 mod sql;
 mod touch_rows;
 mod vitals;

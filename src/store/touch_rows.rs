@@ -23,8 +23,8 @@ const REPEAT_MS: u64 = 10 * MINUTE_MS;
 /// parameter are one line of it.
 macro_rules! connectors_of_namespace {
     () => {
-        "(SELECT json_group_array(matching) FROM (SELECT DISTINCT matching FROM connectors INDEXED BY connectors_matching \
-          WHERE connectors.namespace = ?1 AND matching IS NOT NULL AND mode <> 'disabled' LIMIT 500)) AS matchings, \
+        "(SELECT json_group_array(DISTINCT matching) FROM connectors INDEXED BY connectors_matching \
+          WHERE connectors.namespace = ?1 AND matching IS NOT NULL AND mode <> 'disabled') AS matchings, \
          EXISTS (SELECT 1 FROM connectors INDEXED BY connectors_pixel \
           WHERE connectors.namespace = ?1 AND is_pixel_on = 1 AND mode <> 'disabled') AS has_pixels, \
          EXISTS (SELECT 1 FROM connectors INDEXED BY connectors_personal \

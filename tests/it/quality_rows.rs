@@ -316,7 +316,7 @@ fn what_changed_during_an_examination_is_examined_again() {
     shop.reports(200, &format!("click_id={id}&order_id=A&status=rejected&reason=returned"));
     let signature = Signature { request_id: "rule_1", key_id: None, at: world.now() };
     for _ in 0..2 {
-        block_on(stores.settle_doubts(&demo, &findings, &signature)).unwrap();
+        block_on(stores.settle_doubts(&demo, &findings, &[], &signature)).unwrap();
         assert_eq!(status(&shop, "A"), "rejected");
         assert!(examined(&shop, "A")[0].starts_with("not yet"));
     }

@@ -2,6 +2,7 @@
 
 use super::{Delivery, Kind, Subject, Values, delivery_id};
 use crate::domain::connector::{Connector, Mode, Occasion};
+use crate::domain::encoding;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{DAY_MS, Timestamp};
 
@@ -14,6 +15,13 @@ pub const FORCING: [&str; 2] = ["bt_test", "trl_test"];
 /// Whether parameters force a delivery.
 pub fn is_forced<'a>(mut parameters: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
     parameters.any(|(name, value)| FORCING.contains(&name) && value == "1")
+}
+
+/// Whether the address of a page has such a parameter.
+pub fn is_forced_by(address: &str) -> bool {
+    let (_, query) = address.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    is_forced(encoding::pairs(query))
 }
 
 /// What happened, as far as it is the same for every connector that is told.

@@ -110,7 +110,7 @@ impl News<'_> {
             ("ref_id", c.ref_id),
             ("advertiser_id", self.advertiser_id),
         ] {
-            known.say(key, if number == 0 { String::new() } else { number.to_string() });
+            known.number(key, number);
         }
         known.say("TIMESTAMP", c.occurred_at.seconds().to_string());
         known.say("BACKTRAIL_CLICK_ID", c.click_id.as_deref().unwrap_or_default());

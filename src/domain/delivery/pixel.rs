@@ -165,7 +165,7 @@ mod tests {
         let Fate::Fires { html, is_sandboxed, shown } = is_decided(&waiting(), &pixel()) else {
             panic!()
         };
-        assert_eq!(html, "<b>&lt;15&gt; jane@example.com ours</b>");
+        assert_eq!(html, "<b>&#60;15&#62; jane@example.com ours</b>");
         assert!(is_sandboxed);
         assert!(!shown.contains("jane@") && shown.contains("@example.com"), "{shown}");
     }
@@ -189,7 +189,7 @@ mod tests {
     fn a_connector_in_test_mode_only_shows_it_unless_it_is_forced_and_so_does_a_test() {
         let test = WaitingPixel { mode: Mode::Test, approval: None, ..waiting() };
         let Fate::Ends(State::Logged, Some(shown)) = is_decided(&test, &pixel()) else { panic!() };
-        assert!(shown.starts_with("<b>&lt;15&gt; "), "{shown}");
+        assert!(shown.starts_with("<b>&#60;15&#62; "), "{shown}");
         let forced = WaitingPixel { mode: Mode::Test, is_forced: true, ..waiting() };
         html(&forced);
         let mut of_test = waiting();

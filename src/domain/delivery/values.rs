@@ -41,6 +41,11 @@ impl Gathered {
         }
     }
 
+    /// A number that Backtrail says itself; 0 is none.
+    pub(super) fn number(&mut self, key: &str, number: u32) {
+        self.say(key, if number == 0 { String::new() } else { number.to_string() });
+    }
+
     /// What the event says by a key of its own.
     pub(super) fn hear(&mut self, key: &str, value: &str) {
         let name = upper_name(key);

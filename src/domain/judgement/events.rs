@@ -156,7 +156,7 @@ pub(super) fn key(case: &Case<'_>, event: &Event, facts: &Facts) -> Result<Strin
 
 fn request_key(case: &Case<'_>, event: &Event, span: u64) -> String {
     // How to answer is no part of what is reported.
-    let is_told = |name: &str| !matches!(name, "response" | "dry_run");
+    let is_told = |name: &str| !matches!(name, "response" | "dry_run" | "bt_test");
     let told = case.postback.stored.iter().filter(|(name, _)| is_told(name));
     let fingerprint = fingerprint(told.map(|(name, value)| (name.as_str(), value.as_str())));
     let (campaign_id, event_id) = (case.campaign.id, event.id);

@@ -24,6 +24,14 @@ pub(super) fn fields(text: &str) -> Result<Vec<Field<'_>>, Refusal> {
     members.into_iter().map(|(wire, raw)| field(wire, raw.get())).collect()
 }
 
+/// The members of a JSON object with their values as text: numbers with the digits that were sent,
+/// nested values compact, `null` empty. At most one more than a postback has parameters. `None` for
+/// what is no object.
+pub fn members(text: &str) -> Option<Vec<(String, String)>> {
+    let owned = |field: Field<'_>| (field.wire.into_owned(), field.value.into_owned());
+    Some(fields(text).ok()?.into_iter().map(owned).collect())
+}
+
 /// One member as a field: strings unescaped, numbers and booleans as they stand, `null` empty,
 /// nested values as compact text.
 fn field<'a>(wire: String, raw: &'a str) -> Result<Field<'a>, Refusal> {

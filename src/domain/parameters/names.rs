@@ -56,6 +56,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("custom10", "custom10"),
     ("dry_run", "dry_run"),
     ("response", "response"),
+    ("bt_test", "bt_test"),
+    ("trl_test", "bt_test"),
 ];
 
 /// Words that stand where a value should be: wire.md 2, and those our own printed URL uses.

@@ -1,3 +1,5 @@
+//! Touches and whose click they are, in tables.
+
 use super::*;
 use crate::domain::time::{HOUR_MS, MINUTE_MS};
 
@@ -215,8 +217,10 @@ fn an_arrival_leaves_the_ids_that_somebody_asks_for() {
 #[test]
 fn a_cookie_of_metas_shape_is_kept_with_its_own_time() {
     let read = |cookie: &str| touches_of("", Some(cookie), at(NOW), &[], |_| None);
-    let cookie = "fb.1.1554763741205.IwAR_a.b-c";
-    assert_eq!(read(cookie), [touch(FBC_COOKIE, cookie, 1_554_763_741_205, None)]);
+    let cookie = "fb.1.1234.IwAR_a.b-c";
+    assert_eq!(read(cookie), [touch(FBC_COOKIE, cookie, 1_234, None)]);
+    let of_tomorrow = "fb.1.1554763741205.x";
+    assert_eq!(read(of_tomorrow), [touch(FBC_COOKIE, of_tomorrow, NOW, None)]);
     for nothing in ["", "fb.1.x.a", "fb.1.5", "fb.1.5.", "gb.1.5.a", "fb.1.5.a\n"] {
         assert_eq!(read(nothing), [], "{nothing}");
     }

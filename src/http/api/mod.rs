@@ -34,6 +34,7 @@ use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
 use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
+use crate::app::outbox::Audiences;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::settings::{Moment, Settings};
 use crate::app::statuses::Statuses;
@@ -41,7 +42,14 @@ use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
 pub trait Stores:
-    Catalog + Doorkeeper + ConfigurationCopies + History + Statuses + Explanations + judge::Ports
+    Catalog
+    + Doorkeeper
+    + ConfigurationCopies
+    + History
+    + Statuses
+    + Audiences
+    + Explanations
+    + judge::Ports
 {
 }
 impl<S> Stores for S where
@@ -50,6 +58,7 @@ impl<S> Stores for S where
         + ConfigurationCopies
         + History
         + Statuses
+        + Audiences
         + Explanations
         + judge::Ports
 {

@@ -133,7 +133,8 @@ async fn change_all<S: Stores>(
     namespace: &Namespace,
     items: &[Item],
 ) -> Result<Vec<Fate>, Response> {
-    let fates = apply(call.stores, namespace, call.moment, call.access.key_id, items).await;
+    let fates =
+        apply(call.stores, call.memory, namespace, call.moment, call.access.key_id, items).await;
     fates.map_err(|_| problem::storage_unavailable())
 }
 

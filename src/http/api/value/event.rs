@@ -37,7 +37,7 @@ pub(super) fn parameter(ours: &str, theirs: &str) -> Result<(), Fault> {
     match ours {
         // What finds campaign and event, proves the sender, or says how to answer.
         "campaign_id" | "event_id" | "event_name" | "secure" | "timestamp" | "signature"
-        | "dry_run" | "response" => {
+        | "dry_run" | "response" | "bt_test" => {
             return Err(invalid(&format!("{ours:?} is read before the event is known.")));
         }
         "click_id" if matches!(origin, Origin::Parameter(_)) => {
