@@ -54,6 +54,21 @@ pub(super) fn tracking(
 const IS_NOBODY_ERASED: &str = "NOT EXISTS (SELECT 1 FROM json_each(?4) AS k CROSS JOIN erased_persons AS e \
      ON e.namespace = ?1 AND e.person = k.value)";
 
+/// The visitors who brought some clicks (?2).
+macro_rules! who_brought {
+    () => {
+        "SELECT o.visitor FROM json_each(?2) AS k CROSS JOIN touches AS o INDEXED BY touches_own \
+         ON o.namespace = ?1 AND o.parameter = '' AND o.value = k.value"
+    };
+}
+
+/// Erases the contact data of those who brought some clicks.
+pub(super) const ERASE_VISITORS: &str =
+    concat!("DELETE FROM visitors WHERE namespace = ?1 AND visitor IN (", who_brought!(), ")");
+/// Erases all their touches, by which they were found.
+pub(super) const ERASE_TOUCHES: &str =
+    concat!("DELETE FROM touches WHERE namespace = ?1 AND visitor IN (", who_brought!(), ")");
+
 /// Of whom something is asked: the visitor at 0, else the first who brought the click at 1.
 const WHO: &str = "COALESCE(k.value ->> 0, (SELECT o.visitor FROM touches AS o INDEXED BY touches_own \
      WHERE o.namespace = ?1 AND o.parameter = '' AND o.value = k.value ->> 1 ORDER BY o.recorded_at, o.visitor LIMIT 1))";
