@@ -1,6 +1,8 @@
 //! The port through which one request reaches a receiver.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
 
 use crate::domain::connector::render::Outgoing;
 
@@ -56,3 +58,9 @@ pub trait Sender {
         timeout_ms: u64,
     ) -> impl Future<Output = Result<Received, SendFault>>;
 }
+
+/// An answer under way.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Received, SendFault>>>>;
+
+/// What makes requests: the platform's `fetch`, or receivers made up by a test.
+pub type Network = Rc<dyn Fn(&Outgoing, u64) -> Answering>;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub is_recording: bool,
     /// How long an awaited store may take before the sender is told to come again.
     pub storage_timeout_ms: u64,
+    /// Whether connectors may call loopback addresses; in development only.
+    pub allows_loopback: bool,
     /// The token with which the demo shop converts, in development.
     pub demo_token: Option<String>,
     /// The platform's knowledge of time zones: the date in a zone by IANA's name; `None` for a

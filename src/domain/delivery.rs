@@ -8,6 +8,11 @@ pub mod of_site_event;
 pub mod pixel;
 pub mod values;
 
+pub mod circuit;
+pub mod outcome;
+pub mod schedule;
+pub mod standard_webhooks;
+
 use sha2::{Digest as _, Sha256};
 
 use super::encoding::hex;

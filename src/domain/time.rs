@@ -17,6 +17,9 @@ pub const DAY_MS: u64 = 24 * HOUR_MS;
 const MAX_MS: u64 = (1 << 48) - 1;
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// A time from Unix milliseconds; what does not fit 48 bits is clamped.
     pub fn from_ms(ms: u64) -> Self {
         Self(ms.min(MAX_MS))

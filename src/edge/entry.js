@@ -116,4 +116,9 @@ export default {
   scheduled(_event, env, ctx) {
     return new Framework(ctx, env).tick(env);
   },
+
+  // What a message says does not matter: whatever is due is sent.
+  queue(_batch, env, ctx) {
+    return new Framework(ctx, env).deliver(env);
+  },
 };

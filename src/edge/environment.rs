@@ -12,6 +12,9 @@ pub(super) const DATABASE: &str = "DB";
 /// The binding of the copies.
 pub(super) const BLOBS: &str = "KV";
 
+/// The binding of the queue that wakes the sender; it may be absent.
+pub(super) const QUEUE: &str = "DELIVERIES";
+
 /// The shortest root key.
 const MIN_ROOT_KEY: usize = 32;
 
@@ -50,6 +53,7 @@ pub(super) fn read(env: &JsValue) -> Result<Settings, String> {
         has_click_copies: switch(env, "CLICK_COPIES")?,
         is_recording: switch(env, "CLICK_RECORDING")?,
         storage_timeout_ms: number(env, "STORAGE_TIMEOUT_MS", 800)?,
+        allows_loopback: loopback(env, is_development)?,
         demo_token: text(env, "DEMO_TOKEN").filter(|_| is_development),
         local_date: bindings::local_date,
     })
@@ -61,6 +65,16 @@ fn number(env: &JsValue, name: &str, default: u64) -> Result<u64, String> {
         Some(text) => {
             text.parse().map_err(|_| format!("{name} must be a whole number of milliseconds"))
         }
+    }
+}
+
+/// Whether connectors may call loopback addresses.
+fn loopback(env: &JsValue, is_development: bool) -> Result<bool, String> {
+    match text(env, "CONNECTORS_TO_LOOPBACK").as_deref() {
+        None | Some("off") => Ok(false),
+        Some("on") if is_development => Ok(true),
+        Some("on") => Err("CONNECTORS_TO_LOOPBACK is for development only; remove it".into()),
+        Some(_) => Err("CONNECTORS_TO_LOOPBACK must be on or off".into()),
     }
 }
 

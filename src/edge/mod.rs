@@ -6,6 +6,7 @@
 
 mod bindings;
 mod environment;
+mod network;
 mod packed;
 
 use std::cell::RefCell;
@@ -15,6 +16,7 @@ use wasm_bindgen::prelude::*;
 // Linked for what it exports: the state and hook with which its shim recovers from a panic.
 use worker as _;
 
+use crate::app::deliver::{self, Means};
 use crate::app::errands;
 use crate::app::examine::examine_missed;
 use crate::app::follow::Missing;
@@ -79,6 +81,7 @@ fn stores(
         memory: Rc::clone(&isolate.memory),
         settings: Rc::clone(settings),
         log,
+        network: network::network(),
         allowance: Default::default(),
     }
 }
@@ -143,7 +146,7 @@ fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
 
 /// Does one thing behind a reply: `o` waits and then writes the page that the request opened, `w`
 /// writes pages that are overdue, `d` refreshes configuration, `k` keeps copies of answers, `r`
-/// waits and then counts refusals, `x` examines conversions. Whatever is taken up and not finished is taken up again by a later one.
+/// waits and then counts refusals, `x` examines conversions, `q` wakes the sender. Whatever is taken up and not finished is taken up again by a later one.
 #[wasm_bindgen]
 pub async fn behind(env: JsValue, duty: String) {
     let isolate = ISOLATE.with(Rc::clone);
@@ -164,10 +167,20 @@ pub async fn behind(env: JsValue, duty: String) {
             let (memory, doubts) = (&isolate.memory, &isolate.doubts);
             errands::examine(&stores, memory, doubts, &settings, &moment(now())).await;
         }
+        "q" => wake(&env, &isolate).await,
         _ => {
             bindings::pause(errands::REFUSALS_WAIT_MS).await;
             errands::count_refusals(&stores, &isolate.refusals, &moment(now())).await;
         }
+    }
+}
+
+/// Wakes the sender, unless another request is about to.
+async fn wake(env: &JsValue, isolate: &Isolate) {
+    if let Some(delay_ms) = isolate.wakes.plan(now()) {
+        bindings::pause(delay_ms).await;
+        isolate.wakes.sends(now());
+        network::wake(env, 0).await;
     }
 }
 
@@ -180,7 +193,26 @@ pub async fn tick(env: JsValue) {
             let stores = stores(&env, &settings, &isolate, false);
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
             examine_missed(&stores, &isolate.memory, &settings, &moment(now())).await;
+            send_due(&env, &settings, &isolate, &stores).await;
         }
         Err(message) => log(&message),
     }
+}
+
+/// Sends what is due: the consumer of the queue that wakes the sender.
+#[wasm_bindgen]
+pub async fn deliver(env: JsValue) {
+    let isolate = ISOLATE.with(Rc::clone);
+    match settings(&env) {
+        Ok(settings) => {
+            let stores = stores(&env, &settings, &isolate, false);
+            send_due(&env, &settings, &isolate, &stores).await;
+        }
+        Err(message) => log(&message),
+    }
+}
+
+async fn send_due(env: &JsValue, settings: &Settings, isolate: &Isolate, stores: &Stores<D1, Kv>) {
+    let means = Means { settings, clock: &now, random: &random, place: &isolate.place };
+    deliver::run(stores, &means, async |delay_ms| network::wake(env, delay_ms).await).await;
 }

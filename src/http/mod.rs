@@ -18,6 +18,7 @@ pub mod response;
 use crate::app::answers::Answers;
 use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
+use crate::app::leases::Place;
 use crate::app::memory::{Memory, Wanted};
 use crate::app::outbox::SiteEvents;
 use crate::app::pages::{Duty, Pages};
@@ -28,6 +29,7 @@ use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
 use crate::app::touches::Touches;
+use crate::app::wake::Wakes;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
 use crate::domain::web_address::is_host_name;
@@ -49,6 +51,10 @@ pub struct Isolate {
     pub doubts: Doubts,
     /// How often visitors posted to `/collect`.
     pub rates: Rates,
+    /// When the sender was woken.
+    pub wakes: Wakes,
+    /// Where the sender last looked.
+    pub place: std::cell::RefCell<Place>,
 }
 
 /// Everything that a handler may use.

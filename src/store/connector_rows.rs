@@ -90,7 +90,7 @@ fn connector(row: &Row, affiliate: u32) -> Option<Connector> {
     })
 }
 
-/// Matching as its column holds it; `None` for what this version cannot read.
+/// How a connector recognises its visitors, from the JSON of its column.
 pub(super) fn matching(column: &Row) -> Option<Matching> {
     let text = |name: &str| column.get(name)?.as_str().map(str::to_owned);
     Some(Matching {

@@ -13,6 +13,7 @@ mod attribution_rows;
 pub(crate) mod cap_rows;
 mod catalog;
 mod changes;
+mod click_details;
 mod click_rows;
 mod click_rule_rows;
 mod configuration;
@@ -35,6 +36,7 @@ pub mod json;
 pub(crate) mod json_text;
 mod judge_again;
 pub mod keys;
+mod lease_rows;
 mod ledger;
 mod link_row;
 pub mod payout_rows;
@@ -52,7 +54,9 @@ pub use row::Row;
 
 use crate::app::memory::Memory;
 use crate::app::ports::Unavailable;
+use crate::app::sender::{Network, Received, SendFault, Sender};
 use crate::app::settings::Settings;
+use crate::domain::connector::render::Outgoing;
 
 /// The ports of `app/` over the two executors.
 pub struct Stores<D, B> {
@@ -66,6 +70,8 @@ pub struct Stores<D, B> {
     pub settings: Rc<Settings>,
     /// Where failures of the stores are told; never anything of a visitor or sender.
     pub log: fn(&str),
+    /// What makes requests to receivers.
+    pub network: Network,
     /// What a long task of this invocation may still ask of the ledger.
     pub allowance: Allowance,
 }
@@ -88,6 +94,12 @@ impl<D: Database, B: Blobs> Stores<D, B> {
     async fn row(&self, statement: Statement) -> Result<Option<Row>, Unavailable> {
         let results = self.run(vec![statement]).await?;
         Ok(results.into_iter().next().and_then(|rows| rows.into_iter().next()))
+    }
+}
+
+impl<D, B> Sender for Stores<D, B> {
+    async fn send(&self, request: &Outgoing, timeout_ms: u64) -> Result<Received, SendFault> {
+        (self.network)(request, timeout_ms).await
     }
 }
 

@@ -58,6 +58,7 @@ fn meanwhile<'a>(
         memory: Rc::clone(&isolate.memory),
         settings: Rc::clone(&world.stores.settings),
         log: |_| {},
+        network: crate::support::silent(),
         allowance: Default::default(),
     };
     let url = format!("http://{}/postback?{query}&token={TOKEN}", shop.host);

@@ -55,6 +55,7 @@ fn meanwhile(shop: &Shop<'_>, query: &str, is_guarded: bool, other: impl FnOnce(
         memory: Rc::clone(&isolate.memory),
         settings: Rc::clone(&world.stores.settings),
         log: |_| {},
+        network: crate::support::silent(),
         allowance: Default::default(),
     };
     let url = format!("http://{}/postback?{query}&token={TOKEN}", shop.host);

@@ -177,6 +177,9 @@ export default {
   scheduled(controller, env, ctx) {
     return entry.scheduled(controller, bindings(env), ctx);
   },
+  queue(batch, env, ctx) {
+    return entry.queue(batch, bindings(env), ctx);
+  },
 };
 
 // What a client that goes away does in production: nothing that the request left to be done behind its answer is waited

@@ -19,10 +19,12 @@ const MIGRATIONS = fileURLToPath(new URL("../../../migrations/", import.meta.url
 /**
  * Starts a Worker.
  * @param options.vars   variables beside the usual ones
+ * @param options.hasQueue  whether the sender has its queue; otherwise only the cron job sends
  * @param options.state  folder of the local store; a temporary one, removed at the end, if absent
  */
-export async function startWorker({ vars = {}, state } = {}) {
-  const worker = new Worker(state ?? (await mkdtemp(join(tmpdir(), "backtrail-e2e-"))), state === undefined, vars);
+export async function startWorker({ vars = {}, state, hasQueue = false } = {}) {
+  const folder = state ?? (await mkdtemp(join(tmpdir(), "backtrail-e2e-")));
+  const worker = new Worker(folder, state === undefined, vars, hasQueue);
   try {
     await worker.start();
     await worker.migrate();
@@ -34,7 +36,8 @@ export async function startWorker({ vars = {}, state } = {}) {
 }
 
 class Worker {
-  constructor(state, isOwnState, vars) {
+  constructor(state, isOwnState, vars, hasQueue) {
+    this.hasQueue = hasQueue;
     this.state = state;
     this.isOwnState = isOwnState;
     this.vars = vars;
@@ -63,10 +66,13 @@ class Worker {
         CLICK_KEYS,
         ADMIN_TOKEN: ROOT_KEY,
         FAULTS_SECRET,
+        CONNECTORS_TO_LOOPBACK: "on",
         ...this.vars,
       },
       kvNamespaces: { KV: "kv" },
       d1Databases: { DB: "db", DB_AHEAD: "ahead" },
+      queueProducers: this.hasQueue ? { DELIVERIES: "deliveries" } : undefined,
+      queueConsumers: this.hasQueue ? { deliveries: { maxBatchSize: 100, maxBatchTimeout: 0 } } : undefined,
       host: "127.0.0.1",
       // A socket of the Worker's own, so that no development proxy changes what is sent.
       unsafeDirectSockets: [{ host: "127.0.0.1", port: this.port }],

@@ -69,6 +69,7 @@ impl<'w> Edge<'w> {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
+            network: world.receivers.network(),
             allowance: Default::default(),
         };
         let number = ISOLATES.with(|isolates| isolates.replace(isolates.get() + 1));

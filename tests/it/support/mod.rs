@@ -4,6 +4,7 @@
 pub mod blobs;
 pub mod database;
 pub mod edge;
+pub mod receivers;
 pub mod shop;
 pub mod world;
 pub mod zones;
@@ -11,6 +12,7 @@ pub mod zones;
 pub use blobs::MapBlobs;
 pub use database::SqliteDatabase;
 pub use edge::Edge;
+pub use receivers::{Receivers, silent};
 pub use shop::Shop;
 pub use world::{Operator, World};
 

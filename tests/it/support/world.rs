@@ -15,7 +15,7 @@ use backtrail::store::Stores;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{MapBlobs, SqliteDatabase, block_on, zones};
+use super::{MapBlobs, Receivers, SqliteDatabase, block_on, zones};
 
 /// The root key of every world.
 pub const ROOT_KEY: &str = "root-key-of-the-tests-0123456789abcdef";
@@ -29,6 +29,8 @@ pub struct World {
     pub stores: Stores<SqliteDatabase, MapBlobs>,
     /// What its only isolate remembers.
     pub isolate: Isolate,
+    /// Whom connectors reach.
+    pub receivers: Rc<Receivers>,
     now: Cell<Timestamp>,
     drawn: Cell<u64>,
 }
@@ -42,16 +44,18 @@ impl World {
     /// An empty installation with these settings.
     pub fn of(settings: Settings) -> Self {
         let isolate = Isolate::default();
+        let receivers = Rc::new(Receivers::default());
         let stores = Stores {
             database: SqliteDatabase::new(),
             blobs: MapBlobs::default(),
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
+            network: receivers.network(),
             allowance: Default::default(),
         };
         let now = Cell::new(Timestamp::from_ms(BEGINNING_MS));
-        Self { stores, isolate, now, drawn: Cell::new(0) }
+        Self { stores, isolate, receivers, now, drawn: Cell::new(0) }
     }
 
     /// The settings of [`World::new`].
@@ -65,6 +69,7 @@ impl World {
             has_click_copies: true,
             is_recording: true,
             storage_timeout_ms: 900,
+            allows_loopback: false,
             demo_token: None,
             local_date: zones::local_date,
         }

@@ -1,0 +1,304 @@
+//! Whose turn it is. Each connector has a lane; lanes take turns, and those that go to the same
+//! receiver share the few connections it may have.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{Backlog, Means, Name};
+use crate::app::deliver::CRON_MS;
+use crate::app::leases::{Claimed, Connector, Leases, Receiver};
+use crate::app::ports::Unavailable;
+use crate::domain::connector::Mode;
+use crate::domain::connector::address::receiver;
+use crate::domain::connector::webhook::Webhook;
+use crate::domain::delivery::circuit::Trouble;
+use crate::domain::time::Timestamp;
+
+/// Connections to one receiver, once it has answered within the run; until then, and while it is
+/// in trouble, one, so that one that hangs holds up one connection only.
+const PER_RECEIVER: usize = 2;
+
+/// What is sent for one connector.
+pub(super) struct Lane {
+    pub(super) name: Name,
+    pub(super) connector: Connector,
+    /// The webhook, or why there is none that could be sent.
+    pub(super) webhook: Result<Rc<Webhook>, String>,
+    receiver: usize,
+    backlog: Backlog,
+    /// Nothing more of it is due, or is to be claimed.
+    is_drained: bool,
+}
+
+/// How a receiver is.
+struct State {
+    receiver: Receiver,
+    trouble: Option<Trouble>,
+    running: usize,
+    has_answered: bool,
+}
+
+impl State {
+    fn is_free(&self, now: Timestamp) -> bool {
+        match self.trouble {
+            Some(trouble) if trouble.is_paused(now) => false,
+            Some(_) => self.running == 0,
+            None => self.running < if self.has_answered { PER_RECEIVER } else { 1 },
+        }
+    }
+}
+
+/// All connectors that have something due.
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    receivers: Vec<State>,
+    turn: usize,
+}
+
+/// Connectors to claim for.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// As much as is their share.
+    plenty: Vec<Name>,
+    /// One delivery each, which finds out whether the receiver is back.
+    probes: Vec<Name>,
+}
+
+impl Wanted {
+    pub(super) fn is_empty(&self) -> bool {
+        self.plenty.is_empty() && self.probes.is_empty()
+    }
+
+    /// How much of whom.
+    pub(super) fn groups(self, together: usize, most_each: usize) -> Vec<(usize, Vec<Name>)> {
+        let share = (together / self.plenty.len().max(1)).clamp(1, most_each);
+        let groups = [(share, self.plenty), (1, self.probes)];
+        groups.into_iter().filter(|(_, names)| !names.is_empty()).collect()
+    }
+}
+
+/// Looks which connectors have something due; goes on where the last look ended. Says also
+/// whether there may be others that it did not get to.
+pub(super) async fn look(
+    ports: &impl Leases,
+    means: &Means<'_>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Lanes, bool), Unavailable> {
+    let place = means.place.borrow().clone();
+    let mut look = ports.look(&place, now, limit).await?;
+    let is_beginning = place.0.is_empty();
+    if look.next.is_none() && !is_beginning {
+        // What lies before the place has not been looked at for longest.
+        let rest = ports.look(&Default::default(), now, limit).await?;
+        let is_new = |due: &crate::app::leases::Due| {
+            (due.namespace.as_str(), due.connector_id) <= (place.0.as_str(), place.1)
+        };
+        look.due.extend(rest.due.into_iter().filter(is_new));
+        look.next = rest.next;
+    }
+    let is_more = look.next.is_some();
+    means.place.replace(look.next.unwrap_or_default());
+    let mut lanes = Lanes { lanes: vec![], receivers: vec![], turn: 0 };
+    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for due in look.due {
+        let Some(connector) = due.connector else { continue };
+        let Some(json) = connector.webhook.as_deref().filter(|_| connector.mode != Mode::Disabled)
+        else {
+            continue;
+        };
+        let webhook = Webhook::parse(json).map(Rc::new).map_err(|fault| {
+            format!("the webhook is not valid: {}: {}", fault.field, fault.message)
+        });
+        let host = webhook.as_ref().map_or_else(|_| String::new(), |webhook| receiver_of(webhook));
+        let key = (due.namespace.as_str().to_owned(), host.clone());
+        let receiver = *places.entry(key).or_insert_with(|| {
+            let receiver = (due.namespace.clone(), host);
+            lanes.receivers.push(State {
+                receiver,
+                trouble: None,
+                running: 0,
+                has_answered: false,
+            });
+            lanes.receivers.len() - 1
+        });
+        lanes.lanes.push(Lane {
+            name: (due.namespace, due.connector_id),
+            connector,
+            webhook,
+            receiver,
+            backlog: Backlog::new(),
+            is_drained: false,
+        });
+    }
+    let all: Vec<Receiver> = lanes.receivers.iter().map(|state| state.receiver.clone()).collect();
+    for (receiver, trouble) in ports.troubles(&all).await? {
+        let state = lanes.receivers.iter_mut().find(|state| state.receiver == receiver);
+        if let Some(state) = state {
+            state.trouble = Some(trouble);
+        }
+    }
+    // Nobody is always the first.
+    let drawn = (means.random)().first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    lanes.turn = drawn as usize % lanes.lanes.len().max(1);
+    Ok((lanes, is_more))
+}
+
+/// Where a webhook's requests go, by the name under which troubles are kept.
+fn receiver_of(webhook: &Webhook) -> String {
+    receiver(&webhook.written_url)
+}
+
+impl Lanes {
+    pub(super) fn lane(&self, place: usize) -> Option<&Lane> {
+        self.lanes.get(place)
+    }
+
+    /// The webhook of a delivery's connector.
+    pub(super) fn webhook_of(&self, claimed: &Claimed) -> Option<&Webhook> {
+        let is_it =
+            |lane: &&Lane| lane.name.1 == claimed.connector_id && lane.name.0 == claimed.namespace;
+        self.lanes.iter().find(is_it)?.webhook.as_deref().ok()
+    }
+
+    fn is_free(&self, lane: &Lane, now: Timestamp) -> bool {
+        self.receivers.get(lane.receiver).is_none_or(|state| state.is_free(now))
+    }
+
+    /// The next delivery whose receiver may have one more request, and its lane.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<(usize, Claimed)> {
+        let count = self.lanes.len();
+        for step in 0..count {
+            let place = (self.turn + step) % count;
+            let is_next = self
+                .lanes
+                .get(place)
+                .is_some_and(|lane| !lane.backlog.is_empty() && self.is_free(lane, now));
+            if is_next {
+                self.turn = place + 1;
+                let claimed = self.lanes.get_mut(place)?.backlog.pop_front()?;
+                return Some((place, claimed));
+            }
+        }
+        None
+    }
+
+    fn state_of(&mut self, place: usize) -> Option<&mut State> {
+        let receiver = self.lanes.get(place)?.receiver;
+        self.receivers.get_mut(receiver)
+    }
+
+    /// A request of this lane is under way.
+    pub(super) fn begins(&mut self, place: usize) {
+        if let Some(state) = self.state_of(place) {
+            state.running += 1;
+        }
+    }
+
+    /// A request of this lane has ended. What has changed about its receiver, if anything has.
+    pub(super) fn ends(
+        &mut self,
+        place: usize,
+        is_trouble: Option<bool>,
+        now: Timestamp,
+    ) -> Option<(Receiver, Option<Trouble>)> {
+        let state = self.state_of(place)?;
+        state.running = state.running.saturating_sub(1);
+        let before = state.trouble;
+        state.trouble = match is_trouble? {
+            true => Some(Trouble::after_failure(before, now)),
+            false => None,
+        };
+        state.has_answered = state.trouble.is_none();
+        (state.trouble != before).then(|| (state.receiver.clone(), state.trouble))
+    }
+
+    /// Nothing more is sent for this connector.
+    pub(super) fn disable(&mut self, place: usize) {
+        if let Some(lane) = self.lanes.get_mut(place) {
+            lane.connector.mode = Mode::Disabled;
+            lane.is_drained = true;
+        }
+    }
+
+    /// The connectors to claim for now: those that have nothing left and whose receivers could
+    /// have a request.
+    pub(super) fn wanting(&self, now: Timestamp, most: usize) -> Wanted {
+        let mut wanted = Wanted::default();
+        let count = self.lanes.len();
+        // A receiver is asked by one connector only whether it is back.
+        let mut probed = Vec::new();
+        for step in 0..count {
+            let Some(lane) = self.lanes.get((self.turn + step) % count) else { continue };
+            if lane.is_drained || !lane.backlog.is_empty() || !self.is_free(lane, now) {
+                continue;
+            }
+            let trouble = self.receivers.get(lane.receiver).and_then(|state| state.trouble);
+            match trouble {
+                Some(trouble) if trouble.is_probed(now) => {
+                    if !probed.contains(&lane.receiver) {
+                        probed.push(lane.receiver);
+                        wanted.probes.push(lane.name.clone());
+                    }
+                }
+                _ => wanted.plenty.push(lane.name.clone()),
+            }
+            if wanted.plenty.len() + wanted.probes.len() >= most {
+                break;
+            }
+        }
+        wanted
+    }
+
+    /// Who got less than was asked for has nothing more that is due.
+    pub(super) fn note_claim(&mut self, asked: &[Name], most_each: usize, claimed: &[Claimed]) {
+        for lane in &mut self.lanes {
+            if asked.contains(&lane.name) {
+                let got = claimed.iter().filter(|claimed| {
+                    claimed.connector_id == lane.name.1 && claimed.namespace == lane.name.0
+                });
+                lane.is_drained = got.count() < most_each;
+            }
+        }
+    }
+
+    /// Puts what was claimed into its lanes, the oldest occasion first.
+    pub(super) fn take(&mut self, mut claimed: Vec<Claimed>) {
+        claimed.sort_by(|a, b| a.delivery_id.cmp(&b.delivery_id));
+        for claimed in claimed {
+            let is_it = |lane: &&mut Lane| {
+                lane.name.1 == claimed.connector_id && lane.name.0 == claimed.namespace
+            };
+            if let Some(lane) = self.lanes.iter_mut().find(is_it) {
+                lane.backlog.push_back(claimed);
+            }
+        }
+    }
+
+    /// Whether something may be due that this run does not get to.
+    pub(super) fn has_more(&self, now: Timestamp) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_drained && self.is_free_later(lane, now))
+    }
+
+    /// Whether it is not paused; that it is busy passes.
+    fn is_free_later(&self, lane: &Lane, now: Timestamp) -> bool {
+        let trouble = self.receivers.get(lane.receiver).and_then(|state| state.trouble);
+        !trouble.is_some_and(|trouble| trouble.is_paused(now))
+    }
+
+    /// What was claimed and not sent.
+    pub(super) fn leftover(&mut self) -> Vec<Claimed> {
+        self.lanes.iter_mut().flat_map(|lane| std::mem::take(&mut lane.backlog)).collect()
+    }
+
+    /// In how many milliseconds there is something to do that the cron job would find too late:
+    /// the next attempt of what has failed, or a receiver whose pause ends.
+    pub(super) fn next_due(&self, next: Option<Timestamp>, now: Timestamp) -> Option<u64> {
+        let paused = self.lanes.iter().filter(|lane| !lane.is_drained).filter_map(|lane| {
+            let trouble = self.receivers.get(lane.receiver)?.trouble?;
+            Some(trouble.paused_until).filter(|until| *until > now)
+        });
+        let delay = paused.chain(next).min()?.ms_since(now);
+        (delay < CRON_MS).then_some(delay)
+    }
+}

@@ -1,0 +1,161 @@
+//! What a claimed delivery becomes: a request, or an end without one.
+
+use std::borrow::Cow;
+
+use super::lanes::{Lane, Lanes};
+use super::{Means, becomes};
+use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
+use crate::domain::connector::Mode;
+use crate::domain::connector::address::{Policy, check};
+use crate::domain::connector::macros::Origin;
+use crate::domain::connector::render::Outgoing;
+use crate::domain::connector::webhook::Webhook;
+use crate::domain::delivery::outcome::{Answer, Fate};
+use crate::domain::delivery::{State, standard_webhooks};
+use crate::domain::namespace::Namespace;
+use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
+
+/// For so long a delivery waits for the row of its click.
+const CLICK_WAIT_MS: u64 = 2 * MINUTE_MS;
+
+/// How often it looks for it.
+const CLICK_EVERY_MS: u64 = 5 * SECOND_MS;
+
+/// What was read for the deliveries of a run.
+#[derive(Default)]
+pub(super) struct Details {
+    /// Of Backtrail's clicks.
+    pub(super) clicks: Vec<ClickDetail>,
+}
+
+/// What is to be done with a delivery.
+pub(super) enum Prepared {
+    /// This is to be sent.
+    Send(Outgoing),
+    /// Nothing is sent.
+    Done(Finished),
+}
+
+/// The clicks of which templates say something.
+pub(super) fn clicks(claimed: &[Claimed], lanes: &Lanes) -> Vec<(Namespace, String)> {
+    let of_click = claimed.iter().filter(|claimed| {
+        lanes.webhook_of(claimed).is_some_and(|webhook| webhook.mentions_any(Origin::Click))
+    });
+    of_click
+        .filter_map(|claimed| Some((claimed.namespace.clone(), claimed.click_id.clone()?)))
+        .collect()
+}
+
+/// Fills in the webhook of a delivery and signs it.
+pub(super) fn prepare(
+    lane: Option<&Lane>,
+    claimed: &Claimed,
+    details: &Details,
+    means: &Means<'_>,
+    now: Timestamp,
+) -> Prepared {
+    let done = |attempt, becomes| {
+        let (namespace, delivery_id) = (claimed.namespace.clone(), claimed.delivery_id.clone());
+        Prepared::Done(Finished { namespace, delivery_id, attempt, becomes })
+    };
+    let Some(lane) = lane.filter(|lane| lane.connector.mode != Mode::Disabled) else {
+        return done(None, Becomes::Waiting(now));
+    };
+    let webhook = match &lane.webhook {
+        Ok(webhook) => webhook,
+        Err(error) => return fails(claimed, None, error, means, now),
+    };
+    let click = claimed
+        .click_id
+        .as_deref()
+        .and_then(|id| details.clicks.iter().find(|detail| detail.click_id == id));
+    let is_awaited = click.is_none()
+        && claimed.click_id.is_some()
+        && now.ms_since(claimed.created_at) < CLICK_WAIT_MS
+        && webhook.mentions_any(Origin::Click);
+    if is_awaited {
+        return done(None, Becomes::Waiting(now.plus_ms(CLICK_EVERY_MS)));
+    }
+    let mut request = render(webhook, claimed, click, means);
+    let secrets = lane.connector.secrets.signing(
+        &means.settings.keyring,
+        &claimed.namespace,
+        claimed.connector_id,
+        now,
+    );
+    let body = request.body.as_deref().unwrap_or_default();
+    let signed =
+        standard_webhooks::headers(&secrets, &claimed.delivery_id, now, &request.url, body);
+    request.headers.extend(signed);
+    if lane.connector.mode == Mode::Test && !claimed.is_forced {
+        let attempt = Attempt {
+            at: now,
+            method: request.method,
+            url: request.shown_url,
+            status: None,
+            duration_ms: None,
+            error: None,
+            answer: None,
+        };
+        return done(Some(attempt), Becomes::Ended(State::Logged));
+    }
+    let settings = means.settings;
+    let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };
+    if !request.url.starts_with("bin:")
+        && let Err(fault) = check(&request.url, &policy)
+    {
+        return fails(claimed, Some(&request), fault.message(), means, now);
+    }
+    Prepared::Send(request)
+}
+
+/// An attempt that failed before there was anything to send.
+fn fails(
+    claimed: &Claimed,
+    request: Option<&Outgoing>,
+    error: &str,
+    means: &Means<'_>,
+    now: Timestamp,
+) -> Prepared {
+    let attempt = Attempt {
+        at: now,
+        method: request.map_or("", |request| request.method),
+        url: request.map_or_else(String::new, |request| request.shown_url.clone()),
+        status: None,
+        duration_ms: None,
+        error: Some(error.to_owned()),
+        answer: None,
+    };
+    let becomes = match becomes(Answer::NoRequest, claimed, now, means.random) {
+        Fate::Again(at) => Becomes::Waiting(at),
+        _ => Becomes::Ended(State::Exhausted),
+    };
+    let (namespace, delivery_id) = (claimed.namespace.clone(), claimed.delivery_id.clone());
+    Prepared::Done(Finished { namespace, delivery_id, attempt: Some(attempt), becomes })
+}
+
+/// The request, with everything that is known filled in.
+fn render(
+    webhook: &Webhook,
+    claimed: &Claimed,
+    click: Option<&ClickDetail>,
+    means: &Means<'_>,
+) -> Outgoing {
+    let drawn = (means.random)().first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let random = drawn.to_string();
+    let of_click = click.map(|detail| detail.values.as_slice()).unwrap_or_default();
+    let known = [claimed.values.as_slice(), &claimed.personal, of_click];
+    let lookup = |key: &str| -> Option<Cow<'_, str>> {
+        let found = known.iter().copied().flatten().find(|(name, _)| name == key);
+        match (found, key) {
+            (Some((_, value)), _) => Some(Cow::Borrowed(value.as_str())),
+            (None, "EVENT_NAME") => Some(Cow::Borrowed(claimed.event_name.as_str())),
+            (None, "BACKTRAIL_CLICK_ID" | "CLICK_ID") => {
+                claimed.click_id.as_deref().map(Cow::Borrowed)
+            }
+            (None, "random") => Some(Cow::Borrowed(random.as_str())),
+            _ => None,
+        }
+    };
+    webhook.render(&lookup)
+}
