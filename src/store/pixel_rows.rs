@@ -7,6 +7,7 @@ use super::json::pairs;
 use super::row::{Read as _, rows};
 use super::touch_rows::{read_known, select_known};
 use super::{Blobs, Database, Row, Statement, Stores};
+use crate::app::leases::Leases as _;
 use crate::app::pixels::{Ended, Pixels};
 use crate::app::ports::Unavailable;
 use crate::app::touches::{Known, Trail};
@@ -144,9 +145,12 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
 
     async fn details_of_clicks(
         &self,
-        _namespace: &Namespace,
-        _click_ids: &[String],
+        namespace: &Namespace,
+        click_ids: &[String],
     ) -> Result<Vec<(String, Values)>, Unavailable> {
-        Ok(Vec::new())
+        let clicks: Vec<(Namespace, String)> =
+            click_ids.iter().map(|id| (namespace.clone(), id.clone())).collect();
+        let details = self.click_details(&clicks).await?.into_iter();
+        Ok(details.map(|detail| (detail.click_id, detail.values)).collect())
     }
 }
