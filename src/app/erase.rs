@@ -46,6 +46,8 @@ words! {
         Customers = "customers",
         /// Samples of refused requests.
         Samples = "samples",
+        /// What connectors have to send, or have sent.
+        Deliveries = "deliveries",
         /// Copies in KV.
         Copies = "copies",
     }
@@ -53,17 +55,18 @@ words! {
 
 /// How much was erased of each part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Parts([u64; 7]);
+pub struct Parts([u64; 8]);
 
 impl Parts {
     /// Every part.
-    pub const ALL: [Part; 7] = [
+    pub const ALL: [Part; 8] = [
         Part::Clicks,
         Part::Conversions,
         Part::Changes,
         Part::Inbox,
         Part::Customers,
         Part::Samples,
+        Part::Deliveries,
         Part::Copies,
     ];
 

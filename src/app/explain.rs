@@ -2,6 +2,7 @@
 //! what. It is told from what was kept when it was decided; nothing is decided anew for it.
 
 mod conversions;
+mod deliveries;
 
 use std::future::Future;
 
@@ -16,6 +17,7 @@ use crate::domain::configuration::Link;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use conversions::{changed, decided, examined};
+use deliveries::sent;
 
 /// Entries of a story; of a longer one the newest are told.
 pub const MOST_ENTRIES: usize = 200;
@@ -53,6 +55,8 @@ pub struct Traces {
     pub changes: Vec<Record>,
     /// Which of its conversions are examined by their click's row, and what was found.
     pub doubts: Vec<Record>,
+    /// What connectors have to send of it, a row for each attempt, or one without any.
+    pub deliveries: Vec<Record>,
     /// Whether there is more than was read.
     pub has_more: bool,
 }
@@ -73,7 +77,7 @@ pub struct Entry {
     /// When.
     pub at: Timestamp,
     /// What happened, in one word: `clicked`, `received`, a verdict, what was decided
-    /// (`attribution`, `payout`…), `changed`, or `examined`.
+    /// (`attribution`, `payout`…), `changed`, `examined`, `delivery` or `attempt`.
     pub what: String,
     /// Because of what, in a sentence.
     pub because: String,
@@ -124,8 +128,9 @@ pub async fn explain(
     }
     entries.extend(traces.changes.iter().map(|change| changed(change, &traces.conversions)));
     entries.extend(traces.doubts.iter().map(|doubt| examined(doubt, &traces.conversions)));
-    // ── Another source of entries (attempts of deliveries) is read into `Traces` and added here,
-    // in the order in which its entries shall stand at one moment.
+    entries.extend(sent(&traces.deliveries));
+    // ── Another source of entries is read into `Traces` and added here, in the order in which its
+    // entries shall stand at one moment.
 
     if entries.is_empty() {
         return Ok(None);

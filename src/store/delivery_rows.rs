@@ -39,10 +39,84 @@ const BESIDE: &str = insert!(
      AND COALESCE(v.changed_by, v.request_id) = ?4)"
 );
 
-/// The name of the site event is one of those that the namespace has, or a standard one (null).
+/// The name of the site event is one of those that the namespace has, or a standard one (null), and
+/// its click was not erased.
 const ALONE: &str = insert!(
-    " AND (?4 IS NULL OR EXISTS (SELECT 1 FROM site_event_names AS n WHERE n.namespace = ?1 AND n.name = ?4))"
+    " AND (?4 IS NULL OR EXISTS (SELECT 1 FROM site_event_names AS n WHERE n.namespace = ?1 AND n.name = ?4)) \
+     AND NOT EXISTS (SELECT 1 FROM erased_persons AS e WHERE e.namespace = ?1 \
+     AND e.person = substr(new.value ->> 'click_id', 33))"
 );
+
+/// The deliveries of the conversions in the JSON array ?2. They are found by the time with which
+/// their ids begin, which is that in the name of the postback, call or examination that caused them.
+macro_rules! of_conversions {
+    ($columns:literal, $more:literal) => {
+        concat!(
+            $crate::store::delivery_rows::of_conversions!($columns, $more, "conversions"),
+            " UNION ",
+            $crate::store::delivery_rows::of_conversions!($columns, $more, "changes")
+        )
+    };
+    ($columns:literal, $more:literal, $occasions:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM json_each(?2) AS k CROSS JOIN ",
+            $occasions,
+            " AS o CROSS JOIN deliveries AS d ",
+            $more,
+            " WHERE o.namespace = ?1 AND o.conversion_id = k.value AND d.namespace = ?1 \
+             AND d.delivery_id BETWEEN 'msg_' || substr(o.request_id, instr(o.request_id, '_') + 1, 12) \
+             AND 'msg_' || substr(o.request_id, instr(o.request_id, '_') + 1, 12) || '~' \
+             AND d.conversion_id = o.conversion_id"
+        )
+    };
+}
+pub(super) use of_conversions;
+
+/// The deliveries of the site events of the clicks in the JSON array ?2 that became no conversion.
+macro_rules! of_clicks {
+    ($columns:literal, $more:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM json_each(?2) AS k CROSS JOIN deliveries AS d INDEXED BY deliveries_of_click ",
+            $more,
+            " WHERE d.namespace = ?1 AND d.conversion_id IS NULL AND d.click_id = k.value"
+        )
+    };
+}
+pub(super) use of_clicks;
+
+/// What explaining tells of deliveries and attempts, a row for each attempt.
+macro_rules! told {
+    ($of:ident) => {
+        concat!(
+            $of!(
+                "d.delivery_id, d.connector_id, d.kind, d.conversion_id, d.revision, d.event_name, d.click_id, \
+                 d.is_forced, d.state, d.due_at, d.attempts, d.created_at, d.ended_at, a.attempt, a.at, a.method, a.url, \
+                 a.status, a.duration_ms, a.error",
+                "LEFT JOIN attempts AS a ON a.namespace = d.namespace AND a.delivery_id = d.delivery_id"
+            ),
+            " ORDER BY 1 DESC, 14 DESC LIMIT ?3"
+        )
+    };
+}
+
+/// Reads the newest deliveries of conversions with their attempts.
+pub(super) fn newest_of_conversions(namespace: &Namespace, ids: &[Json], limit: u64) -> Statement {
+    newest(told!(of_conversions), namespace, ids, limit)
+}
+
+/// Reads the newest deliveries of clicks' site events with their attempts.
+pub(super) fn newest_of_clicks(namespace: &Namespace, click_ids: &[Json], limit: u64) -> Statement {
+    newest(told!(of_clicks), namespace, click_ids, limit)
+}
+
+fn newest(sql: &'static str, namespace: &Namespace, keys: &[Json], limit: u64) -> Statement {
+    let keys = Json::from(keys.to_vec()).to_string();
+    Statement::new(sql, vec![namespace.as_str().into(), keys.into(), limit.into()])
+}
 
 /// Writes deliveries of conversions, each only if the same batch (or an earlier try of it) made or
 /// changed its conversion. None for no deliveries.

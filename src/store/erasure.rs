@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Blobs, Database, Row, Statement, Stores, Value};
+use super::delivery_rows::{of_clicks, of_conversions};
+use super::{Blobs, Database, Row, Statement, Stores, Value, touch_rows};
 use crate::app::erase::{Eraser, Kind, Part, Parts};
 use crate::app::ports::Unavailable;
 use crate::domain::click_id;
@@ -47,6 +48,32 @@ const SAMPLES: &str = "DELETE FROM refusal_samples WHERE namespace = ?1 AND EXIS
 /// How a sample says that a parameter has one of these values.
 fn said(name: &str, ids: &[String]) -> Vec<String> {
     ids.iter().map(|id| format!("\"{name}\":{}", Json::from(id.as_str()))).collect()
+}
+
+/// Nothing more is sent of a person. Whoever is sending right now has lost the lease, and writes
+/// nothing down.
+macro_rules! erase_deliveries {
+    ($of:ident) => {
+        concat!(
+            "UPDATE deliveries SET \"values\" = '{}', personal = NULL, visitor = NULL, lease = NULL, due_at = NULL, \
+             ended_at = COALESCE(ended_at, ?3), state = CASE state WHEN 'waiting' THEN 'cancelled' ELSE state END \
+             WHERE namespace = ?1 AND delivery_id IN (",
+            $of!("d.delivery_id", ""),
+            ") AND (\"values\" <> '{}' OR personal IS NOT NULL OR visitor IS NOT NULL OR state = 'waiting') \
+             RETURNING 1 AS erased"
+        )
+    };
+}
+
+/// That and how something was sent stays, but not what.
+macro_rules! erase_attempts {
+    ($of:ident) => {
+        concat!(
+            "UPDATE attempts SET url = '', error = NULL, answer = NULL WHERE namespace = ?1 AND delivery_id IN (",
+            $of!("d.delivery_id", ""),
+            ") AND (url <> '' OR error IS NOT NULL OR answer IS NOT NULL)"
+        )
+    };
 }
 
 /// A statement, and what its rows are counted as.
@@ -108,10 +135,24 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                 list.clone(),
             ),
             step(Some(Part::Samples), SAMPLES, text(&said)),
+            step(None, erase_attempts!(of_clicks), list.clone()),
+            (
+                Some(Part::Deliveries),
+                erase_deliveries!(of_clicks).to_owned(),
+                vec![space.into(), list.clone().into(), now.ms().into()],
+            ),
+            // By their touches visitors are found, so that these go last.
+            step(None, touch_rows::ERASE_VISITORS, list.clone()),
+            step(None, touch_rows::ERASE_TOUCHES, list),
         ]
     }
 
-    fn conversions(space: &str, root: &str, ids: &[String], customers: &[String]) -> Vec<Step> {
+    fn conversions(
+        space: &str,
+        root: &str,
+        ids: &[String],
+        (customers, now): (&[String], Timestamp),
+    ) -> Vec<Step> {
         let enqueue = || vec![space.into(), root.into(), Value::from(text(ids))];
         let step = |part, sql: String| (Some(part), sql, vec![space.into(), text(ids).into()]);
         // Customers go with the click that was named, and not with others: whoever shared a click with
@@ -175,6 +216,12 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                  WHERE namespace = ?1 AND conversion_id IN (SELECT value FROM json_each(?2))"
                     .to_owned(),
                 vec![space.into(), text(ids).into()],
+            ),
+            (None, erase_attempts!(of_conversions).to_owned(), vec![space.into(), text(ids).into()]),
+            (
+                Some(Part::Deliveries),
+                erase_deliveries!(of_conversions).to_owned(),
+                vec![space.into(), text(ids).into(), now.ms().into()],
             ),
         ]
     }
@@ -299,7 +346,7 @@ impl<D: Database, B: Blobs> Eraser for Stores<D, B> {
             Kind::Conversion => {
                 let customers = self.customers_named(namespace, ids).await?;
                 let copies = self.erase_answers(namespace, ids).await?;
-                (Self::conversions(space, root, ids, &customers), copies)
+                (Self::conversions(space, root, ids, (&customers, now)), copies)
             }
         };
         let counted: Vec<Option<Part>> = steps.iter().map(|(part, ..)| *part).collect();

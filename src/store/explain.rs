@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::catalog::records;
 use super::sql::Sql;
-use super::{Blobs, Database, Statement, Stores, doubt_rows};
+use super::{Blobs, Database, Statement, Stores, delivery_rows, doubt_rows};
 use crate::app::catalog::resource::Record;
 use crate::app::explain::{Archive, MOST_CONVERSIONS, MOST_ENTRIES, Subject, Traces};
 use crate::app::ports::Unavailable;
@@ -194,7 +194,14 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
             Subject::Click(click_id) => vec![click_id.as_str()],
             _ => distinct(of("click_id")),
         };
-        let lists = statements.len() - 2;
+        let most = MOST_ENTRIES as u64 + 1;
+        statements.push(delivery_rows::newest_of_conversions(namespace, &ids, most));
+        let clicks: Vec<Json> = match subject {
+            Subject::Click(click_id) => vec![click_id.as_str().into()],
+            _ => Vec::new(),
+        };
+        statements.push(delivery_rows::newest_of_clicks(namespace, &clicks, most));
+        let lists = statements.len() - 4;
         statements
             .extend(click_ids.iter().filter_map(|click_id| click(namespace, click_id)).take(8));
 
@@ -210,7 +217,12 @@ impl<D: Database, B: Blobs> Archive for Stores<D, B> {
         }
         postbacks.sort_by(|a, b| text(a, "request_id").cmp(&text(b, "request_id")));
         postbacks.dedup_by(|a, b| text(a, "request_id") == text(b, "request_id"));
+        let mut deliveries = Vec::new();
+        for rows in results.by_ref().take(2) {
+            has_more |= rows.len() > MOST_ENTRIES;
+            deliveries.extend(records(Some(rows)));
+        }
         let clicks = results.flat_map(|rows| records(Some(rows))).collect();
-        Ok(Traces { clicks, conversions, postbacks, changes, doubts, has_more })
+        Ok(Traces { clicks, conversions, postbacks, changes, doubts, deliveries, has_more })
     }
 }

@@ -42,10 +42,12 @@ mod lease_rows;
 mod ledger;
 mod link_row;
 pub mod payout_rows;
+mod pixel_rows;
 mod row;
 mod settings_rows;
 mod site_event_rows;
 mod sql;
+mod touch_rows;
 mod vitals;
 
 pub use allowance::Allowance;

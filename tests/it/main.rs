@@ -79,4 +79,5 @@ mod support;
 mod test_clicks;
 mod test_orders;
 mod tidy;
+mod touches;
 mod written_rows;

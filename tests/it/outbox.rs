@@ -1,7 +1,11 @@
 //! The outbox: what connectors have to send is written in the commit of what it tells of.
 
+use backtrail::http::request::{Headers, Method};
 use serde_json::{Value, json};
 
+use crate::support::database::Break;
+use crate::support::shop::person;
+use crate::support::world::json_of;
 use crate::support::{Shop, World};
 
 /// Adds a connector with a webhook that is on; `columns` are others to set, as `name = value`.
@@ -60,4 +64,175 @@ fn a_conversion_writes_the_delivery_of_its_connector() {
     shop.reports(200, &format!("click_id={id}&order_id=A&amount=15.00&custom1=x"));
     only_delivery(&shop);
     assert!(!shop.edge.isolate.memory.wake.take());
+}
+
+const ORIGIN: &str = "https://shop.example";
+
+/// A shop whose pages may report, with site events mapped as given.
+fn open_to_pages(world: &World, site_events: Value) -> Shop<'_> {
+    let shop = Shop::with(world, json!({ "is_pixel_allowed": true, "site_events": site_events }));
+    shop.operator.changes("namespaces/demo", json!({ "collect_origins": [ORIGIN] }));
+    shop
+}
+
+/// A page reports.
+fn page_sends(shop: &Shop<'_>, status: u16, body: &str) -> Value {
+    let headers = Headers { origin: ORIGIN, content_type: "text/plain", ..person() };
+    let address = format!("{}/collect", shop.host);
+    json_of(&shop.edge.answers(Method::Post, &address, headers, body.as_bytes()), status)
+}
+
+/// Who has to send what: connector, kind, event, revision and status, in order.
+fn waiting(shop: &Shop<'_>) -> Vec<Value> {
+    let rows = shop.rows(
+        "SELECT connector_id, kind, event_name, revision, \"values\" ->> 'STATUS' AS status FROM deliveries \
+         ORDER BY created_at, connector_id, kind DESC, revision",
+    );
+    let row = |row: Value| {
+        json!([row["connector_id"], row["kind"], row["event_name"], row["revision"], row["status"]])
+    };
+    rows.into_iter().map(row).collect()
+}
+
+#[test]
+fn a_site_event_that_becomes_no_conversion_is_told_with_all_its_keys_as_sent() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({}));
+    connects(&shop, 1, json!(["AddToCart", "Wish"]), "");
+    connects(&shop, 2, json!(["AddToCart"]), "statuses = '[\"approved\"]'");
+    connects(&shop, 3, json!(["AddToCart"]), "campaign_id = 2");
+    let id = shop.clicks(1);
+    let body = format!(
+        r#"{{"event":"AddToCart","click_id":"{id}","data":{{"value":15.50,"currency":"EUR","transaction_id":12345,
+        "eventId":"E-1","Basket - size":3,"gone":null,"lines":[ {{"sku": "a b"}} ],"email":"a@b.example","payout":1e9,
+        "big":123456789012345678901234567890}}}}"#
+    );
+    page_sends(&shop, 200, &body);
+    let delivery = only_delivery(&shop);
+    assert_eq!(
+        (&delivery["connector_id"], &delivery["event_name"]),
+        (&json!(1), &json!("AddToCart"))
+    );
+    assert_eq!((&delivery["conversion_id"], &delivery["revision"]), (&Value::Null, &Value::Null));
+    assert_eq!(delivery["click_id"], id.as_str());
+    assert_eq!(
+        column(&delivery, "values"),
+        json!({
+            "VALUE": "15.50", "CURRENCY": "EUR", "TRANSACTION_ID": "12345", "ORDER_ID": "E-1", "EVENTID": "E-1",
+            "BASKET_SIZE": "3", "LINES": "[{\"sku\":\"a b\"}]", "BIG": "123456789012345678901234567890",
+            "TIMESTAMP": world.now().seconds().to_string(), "BACKTRAIL_CLICK_ID": id, "AFFILIATE_ID": "1",
+            "CAMPAIGN_ID": "1", "ref_id": "1", "country": "DE", "advertiser_id": "1",
+        })
+    );
+    assert_eq!(column(&delivery, "personal"), json!({ "EMAIL": "a@b.example" }));
+    assert!(shop.edge.isolate.memory.wake.take());
+    // A custom name, without a click; its delivery is another one however often it is sent.
+    world.waits_ms(1_000);
+    for _ in 0..2 {
+        page_sends(&shop, 200, r#"{"event":"Wish"}"#);
+    }
+    assert_eq!(shop.count("deliveries"), 3);
+}
+
+#[test]
+fn a_name_beyond_the_bound_is_neither_noted_nor_told() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({}));
+    connects(&shop, 1, json!(["Wish", "One more"]), "");
+    page_sends(&shop, 200, r#"{"event":"Wish"}"#);
+    let names: Vec<String> = (0..199).map(|n| format!("('demo','N{n}',0)")).collect();
+    world.database().execute(&format!("INSERT INTO site_event_names VALUES {}", names.join(",")));
+    page_sends(&shop, 400, r#"{"event":"One more","data":{"key":1}}"#);
+    page_sends(&shop, 200, r#"{"event":"Wish"}"#);
+    assert_eq!(waiting(&shop).len(), 2);
+    assert_eq!(shop.count("event_keys"), 0);
+}
+
+#[test]
+fn keys_of_events_are_noted_once_and_at_most_fifty_of_a_name() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({ "Order": "initial" }));
+    let id = shop.clicks(1);
+    let keys = |from: u32, to: u32| -> Value {
+        (from..to).map(|n| (format!("key {n}"), json!(n))).collect::<serde_json::Map<_, _>>().into()
+    };
+    let send = |name: &str, data: Value| {
+        let body = json!({ "event": name, "click_id": id, "data": data }).to_string();
+        page_sends(&shop, 200, &body);
+    };
+    send("PageView", keys(0, 2));
+    send("Wish", keys(0, 30));
+    send("Order", keys(5, 6));
+    let before = world.database().statements();
+    send("PageView", keys(0, 2));
+    assert_eq!(world.database().statements(), before, "what is noted needs no statement");
+    send("Wish", keys(20, 60));
+    let count =
+        |name: &str| shop.value(&format!("SELECT COUNT(*) FROM event_keys WHERE name = '{name}'"));
+    assert_eq!([count("PageView"), count("Wish"), count("Order")], [2, 50, 1]);
+    let first = shop.rows("SELECT key FROM event_keys WHERE name = 'Order'");
+    assert_eq!(first, [json!({ "key": "KEY_5" })]);
+    // The ledger need not answer for an event that only has new keys.
+    world.database().breaks(Break::BeforeCommit, 1);
+    send("PageView", json!({ "new": 1 }));
+}
+
+#[test]
+fn a_conversion_that_a_page_reports_is_told_under_the_name_and_with_the_keys_of_its_event() {
+    let world = World::new();
+    let events = json!({ "Purchase": "initial", "Subscribe": "initial" });
+    let shop = open_to_pages(&world, events);
+    connects(&shop, 1, json!(["Subscribe"]), "");
+    connects(&shop, 2, json!(["Purchase"]), "");
+    connects(&shop, 3, json!(["Subscribe"]), "statuses = '[\"approved\"]'");
+    let id = shop.clicks(1);
+    let body = format!(
+        r#"{{"event":"Subscribe","click_id":"{id}","data":{{"value":15.00,"plan":"gold","eventId":"A","status":"x"}}}}"#
+    );
+    let reply = page_sends(&shop, 200, &body);
+    assert_eq!(reply["conversion"]["status"], "pending");
+    assert_eq!(waiting(&shop), [json!([1, "webhook", "Subscribe", 1, "pending"])]);
+    let values = column(&only_delivery(&shop), "values");
+    assert_eq!((&values["VALUE"], &values["PLAN"]), (&json!("15.00"), &json!("gold")));
+    // A later change goes by the name that was reported, not by the first one that is mapped.
+    world.waits_ms(1_000);
+    let path = format!("conversions/{}", reply["conversion"]["conversion_id"].as_str().unwrap());
+    shop.operator.changes(&path, json!({ "status": "approved" }));
+    assert_eq!(waiting(&shop)[1..], [json!([3, "webhook", "Subscribe", 2, "approved"])]);
+    // A postback's is called as the first one.
+    world.waits_ms(1_000);
+    shop.reports(200, &format!("click_id={}", shop.clicks(1)));
+    assert_eq!(waiting(&shop)[2..], [json!([2, "webhook", "Purchase", 1, "approved"])]);
+}
+
+#[test]
+fn statuses_are_told_when_they_are_entered_by_whomever() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "default_status": "pending" }));
+    connects(&shop, 1, json!(["Purchase"]), "statuses = '[\"approved\",\"rejected\"]'");
+    connects(&shop, 2, json!(["Purchase"]), "");
+    let id = shop.clicks(1);
+    let query = format!("click_id={id}&order_id=A&amount=20.50&currency=USD");
+    shop.reports(200, &query);
+    assert_eq!(waiting(&shop), [json!([2, "webhook", "Purchase", 1, "pending"])]);
+    world.waits_ms(1_000);
+    for _ in 0..2 {
+        shop.reports(200, &format!("{query}&status=approved"));
+    }
+    assert_eq!(waiting(&shop)[1..], [json!([1, "webhook", "Purchase", 2, "approved"])]);
+    let values = shop.value("SELECT \"values\" FROM deliveries WHERE revision = 2");
+    assert!(values.as_str().unwrap().contains(r#""VALUE":"20.5","CURRENCY":"USD""#), "{values}");
+    // A reason alone is no entry.
+    world.waits_ms(1_000);
+    let item = |status: &str, reason: &str| json!({ "items": [{ "campaign_id": 1, "order_id": "A", "status": status, "reason": reason }] });
+    let change = |body: Value| {
+        shop.operator.calls(Method::Post, "conversions/statuses", Some(body), 200);
+    };
+    change(item("approved", "sure"));
+    assert_eq!(waiting(&shop).len(), 2);
+    world.waits_ms(1_000);
+    change(item("rejected", "not sure"));
+    assert_eq!(waiting(&shop)[2..], [json!([1, "webhook", "Purchase", 4, "rejected"])]);
+    assert!(shop.edge.isolate.memory.wake.take(), "by the postbacks");
+    assert!(world.isolate.memory.wake.take(), "by the operator");
 }
