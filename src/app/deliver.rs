@@ -11,10 +11,11 @@ mod course;
 mod lanes;
 mod prepare;
 
+use super::bins::{self, Bins};
 use super::leases::{Claimed, Leases, Place};
 use super::ports::ConfigurationCopies;
 use super::sender::{Received, SendFault, Sender};
-use super::settings::Settings;
+use super::settings::{Moment, Settings};
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
@@ -112,7 +113,7 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Sender + ConfigurationCopies),
+    ports: &(impl Leases + Sender + Bins + ConfigurationCopies),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
@@ -130,12 +131,16 @@ pub async fn run(
         let may_begin = now.ms_since(began) < BEGIN_MS && !course.is_cut_off;
         while may_begin && running.len() < AT_ONCE {
             if let Some((lane, claimed)) = lanes.next(now) {
-                match prepare::prepare(lanes.lane(lane), &claimed, &course.details, means, now) {
+                match prepare::prepare((&lanes, lane), &claimed, &course.details, means, now) {
                     Prepared::Send(request) => {
                         lanes.begins(lane);
                         course.run.sent += 1;
                         running.push(Box::pin(async move {
-                            let result = ports.send(&request, TIMEOUT_MS).await;
+                            let moment = Moment { now, random: means.random };
+                            let space = &claimed.namespace;
+                            let result =
+                                bins::send(ports, ports, space, &request, &moment, TIMEOUT_MS)
+                                    .await;
                             let (method, url) = (request.method, request.shown_url);
                             Sent { lane, claimed, at: now, method, url, result }
                         }));

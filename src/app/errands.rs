@@ -13,6 +13,7 @@ use crate::app::ports::{
 };
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
+use crate::app::touches::Touches;
 use crate::domain::encoding::hex;
 use crate::domain::time::Timestamp;
 
@@ -29,6 +30,9 @@ const PAGES_PER_RUN: usize = 15;
 
 /// Stale copies that one run removes: a call each, besides the pages and five of the run's own.
 const STALE_COPIES_PER_RUN: usize = 10;
+
+/// Touches that one run forgets, and as many contact data: a million a day each.
+const TOUCHES_PER_RUN: u32 = 700;
 
 /// Takes an errand up, in memory. Says which duties have to be done behind the reply, a letter
 /// each; none if other requests are doing them already.
@@ -117,9 +121,9 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
 }
 
 /// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
-/// that are stale, notes which caps are full, then that it ran.
+/// that are stale, notes which caps are full, forgets visitors, then notes that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Touches + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,
@@ -129,5 +133,6 @@ pub async fn tick(
     let _ = ports.write_pages_kept_aside(PAGES_PER_RUN).await;
     let _ = ports.remove_stale(STALE_COPIES_PER_RUN).await;
     let _ = note_full_caps(ports, settings, now).await;
+    let _ = ports.forget_touches(now, TOUCHES_PER_RUN).await;
     let _ = ports.note_cron_run(now).await;
 }

@@ -15,7 +15,7 @@ use super::memory::{Memory, Wanted};
 use super::ports::{Configuration, Unavailable};
 use super::situate::recall;
 use crate::domain::connector::Connectors;
-use crate::domain::connector::macros::upper_name;
+use crate::domain::connector::macros::{Macro, upper_name};
 use crate::domain::delivery::Delivery;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -96,7 +96,8 @@ pub struct NotedKeys {
 const MAX_NOTED: usize = 10_000;
 
 impl NotedKeys {
-    /// The names of the macros of keys that are not known to be noted yet.
+    /// The names of the macros of keys that are not known to be noted yet; built-in macros need no
+    /// note.
     pub fn unnoted<'k>(
         &self,
         namespace: &Namespace,
@@ -105,7 +106,9 @@ impl NotedKeys {
     ) -> Vec<String> {
         let noted = self.noted.borrow();
         let is_new = |key: &String| !noted.contains(&mark(namespace, name, key));
-        keys.map(upper_name).filter(|key| !key.is_empty()).filter(is_new).collect()
+        let is_built_in = |key: &String| Macro::of_key(key).is_some();
+        let keys = keys.map(upper_name).filter(|key| !key.is_empty() && !is_built_in(key));
+        keys.filter(is_new).collect()
     }
 
     /// Remembers that they are noted.

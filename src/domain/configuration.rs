@@ -4,6 +4,7 @@ use super::attribution::Way;
 use super::cap::Cap;
 use super::click_id::ClickKeys;
 use super::click_rules::ClickRules;
+use super::connector::Matching;
 use super::event::{self, Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
@@ -101,6 +102,19 @@ pub struct NamespaceSettings {
     pub rates: Vec<Rate>,
     /// IANA's name of the time zone of its days and months.
     pub time_zone: String,
+    /// What its connectors want to know of visitors.
+    pub tracking: Tracking,
+}
+
+/// What the connectors of a namespace, other than disabled ones, want to know of visitors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// How they recognise their visitors, each way once.
+    pub matchings: Vec<Matching>,
+    /// Whether any has a pixel that is on.
+    pub has_pixels: bool,
+    /// Whether any sends something that names a person.
+    pub names_persons: bool,
 }
 
 /// A destination of a campaign.

@@ -1,9 +1,11 @@
 //! Deliveries: one thing that a connector has to send, as it is written into the outbox. What is
 //! written when is in `delivery/`.
 
+pub mod filled;
 pub mod occasion;
 pub mod of_conversion;
 pub mod of_site_event;
+pub mod pixel;
 pub mod values;
 
 pub mod circuit;

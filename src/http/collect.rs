@@ -1,15 +1,20 @@
-//! `/tracker.js`, and `/collect`, to which it reports site events.
+//! `/tracker.js`, and `/collect`, to which it reports arrivals and site events.
 
-use serde_json::{Map, Number, Value, json};
+mod visitor;
+
+use serde_json::{Map, Number, Value};
 
 use super::reply;
 use super::request::{Method, Request};
 use super::response::Response;
 use super::{Answer, App, Ports, namespace_of};
+use crate::app::arrive::{Arrival, arrive};
 use crate::app::collect::{Collected, SiteEvent, collect};
 use crate::app::judge::storage_unavailable;
 use crate::app::outbox::Said;
+use crate::app::pixels::hand_out;
 use crate::app::situate::{space, unknown_namespace};
+use crate::domain::configuration::NamespaceSettings;
 use crate::domain::delivery::occasion::is_forced_by;
 use crate::domain::money::Decimal;
 use crate::domain::network::IpAddress;
@@ -51,7 +56,7 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
     }
     let mut answer = match request.method {
         Method::Options => preflight().into(),
-        _ => report(app, request, &space.name).await,
+        _ => report(app, request, &space).await,
     };
     answer.response =
         answer.response.with("access-control-allow-origin", origin).with("vary", "Origin");
@@ -68,37 +73,55 @@ fn preflight() -> Response {
 async fn report<P: Ports>(
     app: &App<'_, P>,
     request: &Request<'_>,
-    namespace: &crate::domain::namespace::Namespace,
+    space: &NamespaceSettings,
 ) -> Answer {
     let moment = &app.moment;
     if !app.isolate.rates.allow(request.headers.client_ip, moment.now) {
         let detail = "too many events from this visitor; try again in a minute";
         return reply::refused(moment, Refusal::new(Reason::RateLimited, detail)).into();
     }
-    let event = match read(request.body) {
-        Ok(event) => event,
+    let (event, arrival) = match read(request.body, request.headers.gpc) {
+        Ok(read) => read,
         Err(refusal) => return reply::refused(moment, refusal).into(),
     };
+    // Before the event, so that whoever is told of it finds what led to it.
+    let is_arrival_kept = match &arrival {
+        Some(arrival) => arrive(app.ports, space, arrival, moment.now).await.is_ok(),
+        None => true,
+    };
     let address = IpAddress::parse(request.headers.client_ip);
-    match collect(app.ports, &app.isolate.memory, moment, namespace, event, address).await {
-        Collected::Noted => {
-            Response::json(200, &json!({ "received": true, "conversion": null })).into()
-        }
-        Collected::Refused(refusal) => reply::refused(moment, refusal).into(),
+    let (memory, name) = (&app.isolate.memory, &space.name);
+    let collected = match event {
+        Some(event) => collect(app.ports, memory, moment, name, event, address).await,
+        None if is_arrival_kept => Collected::Noted,
+        None => Collected::Refused(storage_unavailable()),
+    };
+    let (reason, conversion, errand) = match collected {
+        Collected::Refused(refusal) => return reply::refused(moment, refusal).into(),
+        Collected::Noted => (None, "null".to_owned(), None),
         Collected::Judged(outcome) => {
             let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason);
-            let status = reason.map_or(200, reply::status_of);
-            // The page's script gets the verdict of its conversion within the receipt.
-            let body = format!("{{\"received\":true,\"conversion\":{}}}", reply::json_of(&outcome));
-            let response = Response::text(status, "application/json", body);
-            let response = reply::with_retry_after(response, reason);
-            Answer { response, duty: Default::default(), errand: outcome.errand }
+            (reason, reply::json_of(&outcome).to_string(), outcome.errand)
         }
+    };
+    let mut pixels = Vec::new();
+    if let (None, Some(arrival), true) = (reason, &arrival, space.tracking.has_pixels) {
+        // What was recorded is recorded; pixels that cannot be read go on waiting.
+        let fired = hand_out(app.ports, moment, name, &space.tracking, &arrival.visitor).await;
+        pixels = fired.unwrap_or_default();
     }
+    // The page's script gets the verdict of its conversion within the receipt.
+    let more = visitor::receipt(is_arrival_kept, &pixels);
+    let body = format!("{{\"received\":true,\"conversion\":{conversion}{more}}}");
+    let status = reason.map_or(200, reply::status_of);
+    let response = Response::text(status, "application/json", body);
+    let response = reply::with_retry_after(response, reason);
+    Answer { response, duty: Default::default(), errand }
 }
 
-/// Reads `{"event": …, "click_id": …, "data": {…}}`.
-fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
+/// Reads `{"event": …, "click_id": …, "data": {…}, "visitor": …}`. A report of an arrival has a
+/// visitor and no event.
+fn read(body: &[u8], gpc: &str) -> Result<(Option<SiteEvent>, Option<Arrival>), Refusal> {
     if body.len() > MAX_BODY {
         return Err(Refusal::new(Reason::TooLarge, "an event has at most 8 KiB"));
     }
@@ -111,6 +134,10 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
     let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(body) else {
         return Err(unreadable());
     };
+    let arrival = visitor::read(&fields, gpc);
+    if fields.get("event").is_none_or(Value::is_null) && fields.contains_key("visitor") {
+        return Ok((None, arrival));
+    }
     let text =
         |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let name =
@@ -125,12 +152,19 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
         Some(Value::Object(data)) => data,
         Some(_) => return Err(unreadable()),
     };
+    let mut keys = keys(body);
+    if let Some(arrival) = &arrival {
+        // The event's own keys come first.
+        keys.extend(arrival.contact.iter().cloned());
+        keys.extend(arrival.fbc.iter().map(|fbc| ("FBC".to_owned(), fbc.clone())));
+    }
     let event = SiteEvent {
         name: name.to_owned(),
         click_id: text("click_id").map(str::to_owned),
         parameters: parameters(data),
         said: Said {
-            keys: keys(body),
+            keys,
+            visitor: arrival.as_ref().map(|arrival| arrival.visitor.clone()),
             is_forced: ["page", "landing"].into_iter().filter_map(text).any(is_forced_by),
             ..Said::default()
         },
@@ -138,7 +172,7 @@ fn read(body: &[u8]) -> Result<SiteEvent, Refusal> {
     let values = event.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let click_id = event.click_id.iter().map(|id| ("click_id", id.as_str()));
     match values.chain(click_id).find(|(_, value)| value.contains(char::is_control)) {
-        None => Ok(event),
+        None => Ok((Some(event), arrival)),
         Some((name, _)) => {
             let detail = format!("the value of {name} contains control characters");
             Err(Refusal::of(Reason::InvalidParameter, name, detail))

@@ -22,11 +22,13 @@ use crate::app::leases::Place;
 use crate::app::memory::{Memory, Wanted};
 use crate::app::outbox::SiteEvents;
 use crate::app::pages::{Duty, Pages};
+use crate::app::pixels::Pixels;
 use crate::app::ports::{Configuration, Unavailable, Vitals};
 use crate::app::rate::Rates;
 use crate::app::refusals::Refusals;
 use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
+use crate::app::touches::Touches;
 use crate::app::wake::Wakes;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
@@ -70,8 +72,14 @@ pub struct App<'a, P> {
 }
 
 /// What the ports must be able to do for all routes together.
-pub trait Ports: crate::app::judge::Ports + SiteEvents + Vitals + api::Stores {}
-impl<T: crate::app::judge::Ports + SiteEvents + Vitals + api::Stores> Ports for T {}
+pub trait Ports:
+    crate::app::judge::Ports + SiteEvents + Touches + Pixels + Vitals + api::Stores
+{
+}
+impl<T: crate::app::judge::Ports + SiteEvents + Touches + Pixels + Vitals + api::Stores> Ports
+    for T
+{
+}
 
 /// A response, and what its request has to do behind it.
 #[derive(Debug)]

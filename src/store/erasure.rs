@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::delivery_rows::{of_clicks, of_conversions};
-use super::{Blobs, Database, Row, Statement, Stores, Value};
+use super::{Blobs, Database, Row, Statement, Stores, Value, touch_rows};
 use crate::app::erase::{Eraser, Kind, Part, Parts};
 use crate::app::ports::Unavailable;
 use crate::domain::click_id;
@@ -139,8 +139,11 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             (
                 Some(Part::Deliveries),
                 erase_deliveries!(of_clicks).to_owned(),
-                vec![space.into(), list.into(), now.ms().into()],
+                vec![space.into(), list.clone().into(), now.ms().into()],
             ),
+            // By their touches visitors are found, so that these go last.
+            step(None, touch_rows::ERASE_VISITORS, list.clone()),
+            step(None, touch_rows::ERASE_TOUCHES, list),
         ]
     }
 

@@ -10,6 +10,7 @@ use super::connector_rows::ConnectorsRow;
 use super::event_rows::{EventRow, rule};
 use super::link_row::{LINK, LinkRow};
 use super::row::{Read, rows};
+use super::touch_rows::{connectors_of_namespace, tracking};
 use super::{Row, Statement, attribution_rows, cap_rows, connector_rows, json, payout_rows, unhex};
 use crate::app::memory::{Coded, Value, Wanted};
 use crate::app::settings::Settings;
@@ -47,6 +48,7 @@ const NAMESPACE: &str = concat!(
       FROM rates WHERE rates.namespace = ?1) AS rates, \
      (SELECT json_group_array(id) FROM affiliates INDEXED BY affiliates_blocked \
       WHERE namespace = ?1 AND state = 'blocked') AS blocked_affiliates, ",
+    connectors_of_namespace!(),
     tokens_of!("namespace", "0"),
     " FROM namespaces WHERE name = ?1"
 );
@@ -157,6 +159,9 @@ rows! {
         rates: Option<String>,
         // Copies that an earlier version wrote have none.
         time_zone: Option<String>,
+        matchings: Option<String>,
+        has_pixels: Option<u8>,
+        names_persons: Option<u8>,
         token_hashes: String,
     }
 }
@@ -174,6 +179,7 @@ impl NamespaceRow {
             blocked_affiliates: serde_json::from_str(&self.blocked_affiliates).unwrap_or_default(),
             rates: payout_rows::rates(self.rates.as_deref())?,
             time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
+            tracking: tracking(self.matchings.as_deref(), self.has_pixels, self.names_persons),
         })
     }
 }

@@ -36,6 +36,8 @@ struct State {
     trouble: Option<Trouble>,
     running: usize,
     has_answered: bool,
+    /// It is a custom domain of Backtrail's.
+    is_own: bool,
 }
 
 impl State {
@@ -119,6 +121,7 @@ pub(super) async fn look(
                 trouble: None,
                 running: 0,
                 has_answered: false,
+                is_own: false,
             });
             lanes.receivers.len() - 1
         });
@@ -132,7 +135,12 @@ pub(super) async fn look(
         });
     }
     let all: Vec<Receiver> = lanes.receivers.iter().map(|state| state.receiver.clone()).collect();
-    for (receiver, trouble) in ports.troubles(&all).await? {
+    let known = ports.receivers(&all).await?;
+    for state in &mut lanes.receivers {
+        let host = state.receiver.1.split(':').next().unwrap_or_default();
+        state.is_own = known.own_hosts.iter().any(|own| own == host);
+    }
+    for (receiver, trouble) in known.troubled {
         let state = lanes.receivers.iter_mut().find(|state| state.receiver == receiver);
         if let Some(state) = state {
             state.trouble = Some(trouble);
@@ -150,6 +158,11 @@ fn receiver_of(webhook: &Webhook) -> String {
 }
 
 impl Lanes {
+    /// Whether a lane leads to Backtrail itself.
+    pub(super) fn is_own(&self, lane: &Lane) -> bool {
+        self.receivers.get(lane.receiver).is_some_and(|state| state.is_own)
+    }
+
     pub(super) fn lane(&self, place: usize) -> Option<&Lane> {
         self.lanes.get(place)
     }

@@ -4,6 +4,7 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod connectors;
 mod deliveries;
 mod description;
 mod explain;
@@ -27,9 +28,11 @@ pub(super) use description::describe;
 use super::request::{Method, Request};
 use super::response::{Body, Response};
 use crate::app::access::{self, Access, Doorkeeper, Scope};
+use crate::app::bins::Bins;
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::connectors::Neighbourhood;
 use crate::app::deliveries::Deliveries;
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
@@ -39,6 +42,7 @@ use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::outbox::Audiences;
 use crate::app::ports::ConfigurationCopies;
+use crate::app::sender::Sender;
 use crate::app::settings::{Moment, Settings};
 use crate::app::statuses::Statuses;
 use crate::domain::verdict::Reason;
@@ -52,6 +56,7 @@ pub trait Stores:
     + Statuses
     + Audiences
     + Explanations
+    + Integrations
     + judge::Ports
 {
 }
@@ -63,6 +68,7 @@ impl<S> Stores for S where
         + Statuses
         + Audiences
         + Explanations
+        + Integrations
         + judge::Ports
 {
 }
@@ -70,6 +76,10 @@ impl<S> Stores for S where
 /// What explaining, judging again, erasing and sending again need of them.
 pub trait Explanations: Archive + Refused + Budget + Eraser + Deliveries {}
 impl<S: Archive + Refused + Budget + Eraser + Deliveries> Explanations for S {}
+
+/// What connectors need of them.
+pub trait Integrations: Neighbourhood + Bins + Sender {}
+impl<S: Neighbourhood + Bins + Sender> Integrations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -102,6 +112,11 @@ enum Target<'a> {
     Cancelling(&'a str),
     Secret(&'a str),
     Rotation(&'a str),
+    Macros,
+    Bin(&'a str),
+    Preview,
+    Test(&'a str),
+    Approval(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -149,8 +164,14 @@ async fn answer(
     }
 
     // 3
-    let is_secret = matches!(target, Target::Secret(_));
-    let scope = if method == Method::Get && !is_secret { Scope::Read } else { Scope::Write };
+    let scope = match (target, method) {
+        (Target::Approval(_), _) => Scope::Approve,
+        // Whoever has it can sign.
+        (Target::Secret(_), _) => Scope::Write,
+        // Nothing is written.
+        (_, Method::Get) | (Target::Preview, _) => Scope::Read,
+        _ => Scope::Write,
+    };
     if !access.may(scope) {
         return Err(problem::missing_scope(scope));
     }
@@ -191,6 +212,11 @@ async fn answer(
         (Target::Cancelling(id), _) => deliveries::cancel(&call, id).await,
         (Target::Secret(id), _) => signing::show(&call, id).await,
         (Target::Rotation(id), _) => signing::rotate(&call, id).await,
+        (Target::Macros, _) => connectors::macros(&call).await,
+        (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
+        (Target::Preview, _) => connectors::preview(&call).await,
+        (Target::Test(id), _) => connectors::test(&call, id).await,
+        (Target::Approval(id), _) => connectors::approve(&call, id).await,
     }
 }
 
@@ -202,6 +228,11 @@ fn target(path: &str) -> Option<Target<'_>> {
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
         ("explain", None, ..) => Some(Target::Explanation),
         ("persons", None, ..) => Some(Target::Persons),
+        ("macros", None, ..) => Some(Target::Macros),
+        ("bins", Some(name), None, _) => Some(Target::Bin(name)),
+        ("connectors", Some("preview"), None, _) => Some(Target::Preview),
+        ("connectors", Some(id), Some("test"), None) => Some(Target::Test(id)),
+        ("connectors", Some(id), Some("approve"), None) => Some(Target::Approval(id)),
         ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
@@ -237,7 +268,9 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PostbackUrls(_)
         | Target::Changes(_)
         | Target::Explanation
-        | Target::Secret(_) => &[GET],
+        | Target::Secret(_)
+        | Target::Macros
+        | Target::Bin(_) => &[GET],
         Target::Judgement(_)
         | Target::Judgements
         | Target::Statuses
@@ -245,7 +278,10 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::Replay(_)
         | Target::Replays
         | Target::Cancelling(_)
-        | Target::Rotation(_) => &[POST],
+        | Target::Rotation(_)
+        | Target::Preview
+        | Target::Test(_)
+        | Target::Approval(_) => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
     }
