@@ -49,8 +49,8 @@ const CLAIMED_TOGETHER: usize = 64;
 /// Of one connector no more are claimed together.
 const MOST_EACH: usize = 32;
 
-/// Connectors with something waiting that one look goes through.
-const MOST_CONNECTORS: usize = 300;
+/// If the ledger fails, the next run comes so much later.
+const PAUSE_MS: u64 = 5 * SECOND_MS;
 
 /// What is due later than this is found by the cron job, which runs every minute.
 const CRON_MS: u64 = MINUTE_MS;
@@ -119,7 +119,7 @@ pub async fn run(
 ) -> Run {
     let began = (means.clock)();
     let lease = (means.random)().first_chunk::<9>().map_or_else(String::new, |bytes| hex(bytes));
-    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began, MOST_CONNECTORS).await else {
+    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began).await else {
         return Run::default();
     };
     let mut course = Course::new(means, lease, began);
@@ -172,8 +172,16 @@ pub async fn run(
         course.release(claimed, (means.clock)());
     }
     course.write(ports, true).await;
-    let next = if is_more { Some(0) } else { lanes.next_due(course.next_due, (means.clock)()) };
-    if let Some(delay_ms) = next.filter(|_| !is_passed_on) {
+    let now = (means.clock)();
+    // A run that found nothing is followed by none: what is far away the cron job comes to.
+    let is_left = lanes.has_more(now) || is_more && course.run.claimed > 0;
+    let next = match (is_passed_on, is_left) {
+        (true, _) => None,
+        (false, true) if course.has_failed => Some(PAUSE_MS),
+        (false, true) => Some(0),
+        (false, false) => lanes.next_due(course.next_due, now),
+    };
+    if let Some(delay_ms) = next {
         wake(delay_ms).await;
     }
     course.run

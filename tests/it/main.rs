@@ -34,6 +34,7 @@ mod connectors;
 mod coupons;
 mod customers;
 mod deliver;
+mod deliver_turns;
 mod document;
 mod dry_run;
 mod erasure;

@@ -19,6 +19,7 @@ pub struct Sending<'w> {
     /// In how many milliseconds the sender wanted to be woken, each time.
     pub wakes: RefCell<Vec<u64>>,
     inserted: Cell<u32>,
+    space: Cell<&'static str>,
 }
 
 /// A webhook without anything but an address: a GET.
@@ -36,7 +37,13 @@ impl<'w> Sending<'w> {
     /// An empty outbox.
     pub fn of(world: &'w World) -> Self {
         let operator = world.operator_of("demo");
-        Self { edge: Edge::of(world), operator, wakes: RefCell::default(), inserted: Cell::new(0) }
+        Self {
+            edge: Edge::of(world),
+            operator,
+            wakes: RefCell::default(),
+            inserted: Cell::new(0),
+            space: Cell::new("demo"),
+        }
     }
 
     /// The same outbox, and another isolate that sends.
@@ -48,7 +55,13 @@ impl<'w> Sending<'w> {
             operator,
             wakes: RefCell::default(),
             inserted: Cell::new(500),
+            space: Cell::new("demo"),
         }
+    }
+
+    /// What follows is of another namespace, which is new if nobody has spoken of it.
+    pub fn speaks_of(&self, space: &'static str) {
+        self.space.set(space);
     }
 
     /// Where it is.
@@ -64,9 +77,10 @@ impl<'w> Sending<'w> {
     /// A connector with this webhook.
     pub fn has_connector(&self, id: u32, mode: &str, webhook: &Value) {
         let webhook = webhook.to_string().replace('\'', "''");
+        let space = self.space.get();
         self.execute(&format!(
             "INSERT INTO connectors (namespace, id, name, mode, events, webhook, is_webhook_on, created_at) \
-             VALUES ('demo', {id}, 'c', '{mode}', '[\"Purchase\"]', '{webhook}', 1, 1)"
+             VALUES ('{space}', {id}, 'c', '{mode}', '[\"Purchase\"]', '{webhook}', 1, 1)"
         ));
     }
 
@@ -85,13 +99,13 @@ impl<'w> Sending<'w> {
         values: &str,
         personal: &str,
     ) {
-        let now = self.world().now().ms();
+        let (now, space) = (self.world().now().ms(), self.space.get());
         for _ in 0..count {
             self.inserted.set(self.inserted.get() + 1);
             let number = self.inserted.get();
             self.execute(&format!(
                 "INSERT INTO deliveries (namespace, delivery_id, connector_id, kind, event_name, happened_at, click_id, \
-                 \"values\", personal, state, due_at, created_at) VALUES ('demo', printf('msg_%012x%020x', {now}, {number}), \
+                 \"values\", personal, state, due_at, created_at) VALUES ('{space}', printf('msg_%012x%020x', {now}, {number}), \
                  {connector}, '{kind}', 'Purchase', {now}, {click}, '{values}', {personal}, 'waiting', {now}, {now})"
             ));
         }
@@ -133,8 +147,9 @@ impl<'w> Sending<'w> {
 
     /// What became of the deliveries of a connector, the oldest first.
     pub fn deliveries(&self, connector: u32) -> Vec<Value> {
+        let space = self.space.get();
         self.world().database().rows(&format!(
-            "SELECT * FROM deliveries WHERE namespace = 'demo' AND connector_id = {connector} ORDER BY delivery_id"
+            "SELECT * FROM deliveries WHERE namespace = '{space}' AND connector_id = {connector} ORDER BY delivery_id"
         ))
     }
 
@@ -146,9 +161,10 @@ impl<'w> Sending<'w> {
 
     /// The log of a connector, the oldest first.
     pub fn log(&self, connector: u32) -> Vec<Value> {
+        let space = self.space.get();
         self.world().database().rows(&format!(
             "SELECT a.* FROM deliveries AS d JOIN attempts AS a ON a.namespace = d.namespace AND a.delivery_id = d.delivery_id \
-             WHERE d.namespace = 'demo' AND d.connector_id = {connector} ORDER BY a.delivery_id, a.attempt"
+             WHERE d.namespace = '{space}' AND d.connector_id = {connector} ORDER BY a.delivery_id, a.attempt"
         ))
     }
 
