@@ -51,6 +51,8 @@ mod migrations;
 mod openapi;
 mod order_names;
 mod outbox;
+mod outbox_guards;
+mod outbox_model;
 mod payout_examples;
 mod payout_model;
 mod payouts;
