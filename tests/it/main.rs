@@ -36,6 +36,7 @@ mod document;
 mod dry_run;
 mod erasure;
 mod erasure_copies;
+mod erasure_deliveries;
 mod event_payouts;
 mod events;
 mod events_repeat;
