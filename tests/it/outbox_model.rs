@@ -272,6 +272,7 @@ impl<'w> History<'w> {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::clone(&self.world().stores.settings),
             log: |_| {},
+            network: crate::support::silent(),
             allowance: Default::default(),
         };
         let url = format!("http://{}/postback?{query}&token={TOKEN}", self.shop.host);

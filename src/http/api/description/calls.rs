@@ -71,7 +71,7 @@ const PERSONS: Call = Call {
 };
 
 const REPLAYS: Call = Call {
-    id: "replay_deliveries",
+    id: "replay_many_deliveries",
     summary: "Send many deliveries again that have ended, a step at each call",
     body: Some("Replay"),
     answer: "Replayed",
