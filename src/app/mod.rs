@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod collect;
 pub mod connectors;
 pub mod deliver;
+pub mod deliveries;
 pub mod doubts;
 pub mod erase;
 pub mod errands;

@@ -40,7 +40,7 @@ const CLAIM: &str = "UPDATE deliveries SET lease = ?2, due_at = ?3 WHERE (namesp
       WHERE x.namespace = k.value ->> 0 AND x.connector_id = k.value ->> 1 AND x.due_at <= ?4 AND x.kind = 'webhook' \
       ORDER BY x.due_at LIMIT ?5)) \
      RETURNING namespace, delivery_id, connector_id, event_name, happened_at, click_id, visitor, is_forced, \
-     \"values\", personal, attempts, created_at";
+     \"values\", personal, attempts - replayed_after AS attempts, created_at";
 
 const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, method, url, status, duration_ms, error, answer) \
      SELECT d.namespace, d.delivery_id, d.attempts + 1, new.value ->> 5, new.value ->> 6, new.value ->> 7, new.value ->> 8, \
@@ -94,6 +94,7 @@ fn connector(row: &Row) -> Option<Connector> {
         webhook: text(row, "webhook"),
         matching: text(row, "matching")
             .and_then(|text| matching(&serde_json::from_str(&text).ok()?)),
+        affiliate_id: short(row, "affiliate_id")?,
         secrets: secrets(row)?,
     })
 }
@@ -180,8 +181,9 @@ fn finish(lease: &str, report: &Report, now: Timestamp) -> Vec<Statement> {
         statements.push(Statement::new(RECOVERED, vec![receivers]));
     }
     if !report.gone.is_empty() {
-        let gone =
-            list(&report.gone, |(namespace, id, note)| json!([namespace.as_str(), id, note]));
+        let gone = list(&report.gone, |gone| {
+            json!([gone.namespace.as_str(), gone.connector_id, gone.note])
+        });
         statements.push(Statement::new(DISABLE, vec![gone]));
     }
     statements

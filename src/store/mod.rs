@@ -23,6 +23,7 @@ mod connector_facts;
 mod connector_rows;
 mod conversion_row;
 mod customer_rows;
+mod delivery_changes;
 mod delivery_rows;
 mod doubt_rows;
 mod erased_rows;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::Means;
+use super::course::becomes;
 use super::lanes::{Lane, Lanes};
-use super::{Means, becomes};
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
 use crate::domain::connector::Mode;
 use crate::domain::connector::address::{Policy, check};

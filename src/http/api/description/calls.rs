@@ -105,6 +105,34 @@ const APPROVAL: Call = Call {
     answer: "Connector",
     query: &[("hash", "Sha256")],
 };
+const REPLAYS: Call = Call {
+    id: "replay_deliveries",
+    summary: "Send many deliveries again that have ended, a step at each call",
+    body: Some("Replay"),
+    answer: "Replayed",
+    query: &[],
+};
+const CANCELLING: Call = Call {
+    id: "cancel_deliveries",
+    summary: "Cancel what waits for a connector, a step at each call",
+    body: None,
+    answer: "Cancelled",
+    query: &[],
+};
+const SECRET: Call = Call {
+    id: "show_signing_secret",
+    summary: "Show the secret that signs a connector's deliveries",
+    body: None,
+    answer: "WebhookSecret",
+    query: &[],
+};
+const ROTATION: Call = Call {
+    id: "rotate_signing_secret",
+    summary: "Make the next secret that signs a connector's deliveries",
+    body: None,
+    answer: "WebhookSecret",
+    query: &[],
+};
 
 /// The description of such a call.
 pub(super) fn of(target: Target<'_>) -> Option<Call> {
@@ -121,6 +149,10 @@ pub(super) fn of(target: Target<'_>) -> Option<Call> {
         Target::Preview => Some(PREVIEW),
         Target::Test(_) => Some(TEST),
         Target::Approval(_) => Some(APPROVAL),
+        Target::Replays => Some(REPLAYS),
+        Target::Cancelling(_) => Some(CANCELLING),
+        Target::Secret(_) => Some(SECRET),
+        Target::Rotation(_) => Some(ROTATION),
         _ => None,
     }
 }
