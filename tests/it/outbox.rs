@@ -20,14 +20,14 @@ pub fn connects(shop: &Shop<'_>, id: u32, events: Value, columns: &str) {
 }
 
 /// The only delivery.
-fn only_delivery(shop: &Shop<'_>) -> Value {
+pub fn only_delivery(shop: &Shop<'_>) -> Value {
     let rows = shop.rows("SELECT * FROM deliveries");
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows[0].clone()
 }
 
 /// A JSON column.
-fn column(row: &Value, name: &str) -> Value {
+pub fn column(row: &Value, name: &str) -> Value {
     row[name].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
 }
 
@@ -69,21 +69,21 @@ fn a_conversion_writes_the_delivery_of_its_connector() {
 const ORIGIN: &str = "https://shop.example";
 
 /// A shop whose pages may report, with site events mapped as given.
-fn open_to_pages(world: &World, site_events: Value) -> Shop<'_> {
+pub fn open_to_pages(world: &World, site_events: Value) -> Shop<'_> {
     let shop = Shop::with(world, json!({ "is_pixel_allowed": true, "site_events": site_events }));
     shop.operator.changes("namespaces/demo", json!({ "collect_origins": [ORIGIN] }));
     shop
 }
 
 /// A page reports.
-fn page_sends(shop: &Shop<'_>, status: u16, body: &str) -> Value {
+pub fn page_sends(shop: &Shop<'_>, status: u16, body: &str) -> Value {
     let headers = Headers { origin: ORIGIN, content_type: "text/plain", ..person() };
     let address = format!("{}/collect", shop.host);
     json_of(&shop.edge.answers(Method::Post, &address, headers, body.as_bytes()), status)
 }
 
 /// Who has to send what: connector, kind, event, revision and status, in order.
-fn waiting(shop: &Shop<'_>) -> Vec<Value> {
+pub fn waiting(shop: &Shop<'_>) -> Vec<Value> {
     let rows = shop.rows(
         "SELECT connector_id, kind, event_name, revision, \"values\" ->> 'STATUS' AS status FROM deliveries \
          ORDER BY created_at, connector_id, kind DESC, revision",
