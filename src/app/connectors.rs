@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::app::ports::Unavailable;
+use crate::domain::delivery::standard_webhooks::Secrets;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
@@ -64,6 +65,13 @@ pub trait Neighbourhood {
         &self,
         namespace: &Namespace,
     ) -> impl Future<Output = Result<Vec<(String, String)>, Unavailable>>;
+
+    /// What a connector signs with; `None` if there is no such connector.
+    fn secrets(
+        &self,
+        namespace: &Namespace,
+        connector_id: u64,
+    ) -> impl Future<Output = Result<Option<Secrets>, Unavailable>>;
 
     /// Approves a pixel, provided that it still is as it was read; `false` if it is not. Repeatable.
     fn approve(

@@ -11,10 +11,11 @@ mod course;
 mod lanes;
 mod prepare;
 
+use super::bins::{self, Bins};
 use super::leases::{Claimed, Leases, Place};
 use super::ports::ConfigurationCopies;
 use super::sender::{Received, SendFault, Sender};
-use super::settings::Settings;
+use super::settings::{Moment, Settings};
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
@@ -48,8 +49,8 @@ const CLAIMED_TOGETHER: usize = 64;
 /// Of one connector no more are claimed together.
 const MOST_EACH: usize = 32;
 
-/// Connectors with something waiting that one look goes through.
-const MOST_CONNECTORS: usize = 300;
+/// If the ledger fails, the next run comes so much later.
+const PAUSE_MS: u64 = 5 * SECOND_MS;
 
 /// What is due later than this is found by the cron job, which runs every minute.
 const CRON_MS: u64 = MINUTE_MS;
@@ -112,13 +113,13 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Sender + ConfigurationCopies),
+    ports: &(impl Leases + Sender + Bins + ConfigurationCopies),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
     let began = (means.clock)();
     let lease = (means.random)().first_chunk::<9>().map_or_else(String::new, |bytes| hex(bytes));
-    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began, MOST_CONNECTORS).await else {
+    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began).await else {
         return Run::default();
     };
     let mut course = Course::new(means, lease, began);
@@ -130,12 +131,16 @@ pub async fn run(
         let may_begin = now.ms_since(began) < BEGIN_MS && !course.is_cut_off;
         while may_begin && running.len() < AT_ONCE {
             if let Some((lane, claimed)) = lanes.next(now) {
-                match prepare::prepare(lanes.lane(lane), &claimed, &course.details, means, now) {
+                match prepare::prepare((&lanes, lane), &claimed, &course.details, means, now) {
                     Prepared::Send(request) => {
                         lanes.begins(lane);
                         course.run.sent += 1;
                         running.push(Box::pin(async move {
-                            let result = ports.send(&request, TIMEOUT_MS).await;
+                            let moment = Moment { now, random: means.random };
+                            let space = &claimed.namespace;
+                            let result =
+                                bins::send(ports, ports, space, &request, &moment, TIMEOUT_MS)
+                                    .await;
                             let (method, url) = (request.method, request.shown_url);
                             Sent { lane, claimed, at: now, method, url, result }
                         }));
@@ -167,8 +172,16 @@ pub async fn run(
         course.release(claimed, (means.clock)());
     }
     course.write(ports, true).await;
-    let next = if is_more { Some(0) } else { lanes.next_due(course.next_due, (means.clock)()) };
-    if let Some(delay_ms) = next.filter(|_| !is_passed_on) {
+    let now = (means.clock)();
+    // A run that found nothing is followed by none: what is far away the cron job comes to.
+    let is_left = lanes.has_more(now) || is_more && course.run.claimed > 0;
+    let next = match (is_passed_on, is_left) {
+        (true, _) => None,
+        (false, true) if course.has_failed => Some(PAUSE_MS),
+        (false, true) => Some(0),
+        (false, false) => lanes.next_due(course.next_due, now),
+    };
+    if let Some(delay_ms) = next {
         wake(delay_ms).await;
     }
     course.run

@@ -89,13 +89,6 @@ pub trait Deliveries {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<u64>, Unavailable>>;
 
-    /// What a connector signs with; `None` if there is no such connector.
-    fn secrets(
-        &self,
-        namespace: &Namespace,
-        connector_id: u32,
-    ) -> impl Future<Output = Result<Option<Secrets>, Unavailable>>;
-
     /// Makes the next secret, of a key of the installation. Not within [`REPEAT_MS`] of the last
     /// time. `None` if there is no such connector.
     fn rotate(

@@ -146,6 +146,15 @@ pub struct Report {
     pub gone: Vec<Gone>,
 }
 
+/// What is known of receivers.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Those that are in trouble.
+    pub troubled: Vec<(Receiver, Trouble)>,
+    /// Names of hosts that are custom domains of some namespace: Backtrail itself.
+    pub own_hosts: Vec<String>,
+}
+
 /// What is known of Backtrail's click.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClickDetail {
@@ -166,11 +175,9 @@ pub trait Leases {
         limit: usize,
     ) -> impl Future<Output = Result<Look, Unavailable>>;
 
-    /// The receivers among these that are in trouble.
-    fn troubles(
-        &self,
-        receivers: &[Receiver],
-    ) -> impl Future<Output = Result<Vec<(Receiver, Trouble)>, Unavailable>>;
+    /// What is known of these receivers.
+    fn receivers(&self, receivers: &[Receiver])
+    -> impl Future<Output = Result<Known, Unavailable>>;
 
     /// Leases what is due of some connectors' webhooks, the longest due first, at most so many of
     /// each. Nobody else gets it before `until`. If the answer is lost it stays leased until then.

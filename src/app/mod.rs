@@ -26,6 +26,7 @@ pub mod judge_again;
 pub mod leases;
 pub mod memory;
 pub mod outbox;
+pub mod outlived;
 pub mod pages;
 mod parties;
 pub mod pixels;

@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Blobs, Database, Row, Statement, Stores};
+use super::{Blobs, Database, Row, Statement, Stores, lease_rows};
 use crate::app::connectors::{Approval, Neighbourhood, Surroundings};
 use crate::app::ports::Unavailable;
+use crate::domain::delivery::standard_webhooks::Secrets;
 use crate::domain::namespace::Namespace;
 
 /// Names of ?2 that are defined or were received.
@@ -70,6 +71,20 @@ impl<D: Database, B: Blobs> Neighbourhood for Stores<D, B> {
         );
         let rows = self.run(vec![statement]).await?.into_iter().flatten();
         Ok(rows.filter_map(|row| Some((text(&row, "name")?, text(&row, "key")?))).collect())
+    }
+
+    async fn secrets(
+        &self,
+        namespace: &Namespace,
+        connector_id: u64,
+    ) -> Result<Option<Secrets>, Unavailable> {
+        let statement = Statement::new(
+            "SELECT secret, secret_key, former_secret_key, rotated_at FROM connectors \
+             WHERE namespace = ?1 AND id = ?2",
+            vec![namespace.as_str().into(), connector_id.into()],
+        );
+        let rows = self.run(vec![statement]).await?;
+        Ok(rows.iter().flatten().next().and_then(lease_rows::secrets))
     }
 
     async fn approve(

@@ -122,15 +122,6 @@ impl<D: Database, B: Blobs> Deliveries for Stores<D, B> {
         Ok(results.last().filter(|_| is_known).map(|rows| rows.len() as u64))
     }
 
-    async fn secrets(
-        &self,
-        namespace: &Namespace,
-        connector_id: u32,
-    ) -> Result<Option<Secrets>, Unavailable> {
-        let key = vec![namespace.as_str().into(), connector_id.into()];
-        Ok(self.row(Statement::new(SECRETS, key)).await?.as_ref().and_then(secrets))
-    }
-
     async fn rotate(
         &self,
         namespace: &Namespace,

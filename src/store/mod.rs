@@ -42,6 +42,7 @@ pub mod keys;
 mod lease_rows;
 mod ledger;
 mod link_row;
+mod outlived_rows;
 pub mod payout_rows;
 mod pixel_rows;
 mod row;

@@ -34,6 +34,8 @@ mod connector_calls;
 mod connectors;
 mod coupons;
 mod customers;
+mod deliver;
+mod deliver_turns;
 mod document;
 mod dry_run;
 mod erasure;

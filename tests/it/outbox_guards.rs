@@ -337,3 +337,40 @@ fn the_story_of_a_conversion_tells_its_deliveries_and_their_attempts() {
     assert_eq!(of_click.len(), 7, "and the site event's: {of_click:?}");
     assert!(of_click.iter().any(|line| line.contains("told of Lead")));
 }
+
+#[test]
+fn no_statement_about_deliveries_goes_through_those_of_others() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({}));
+    connects(
+        &shop,
+        1,
+        json!(["Purchase", "Lead"]),
+        "affiliate_id = 1, statuses = '[\"rejected\"]'",
+    );
+    connects(&shop, 2, json!(["Purchase", "Lead"]), "");
+    let id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={id}&order_id=A"));
+    page_sends(
+        &shop,
+        200,
+        &json!({ "event": "Lead", "click_id": id, "data": { "k": 1 } }).to_string(),
+    );
+    page_sends(&shop, 200, &json!({ "event": "Wish", "data": { "k": 1 } }).to_string());
+    shop.reports(200, "campaign_id=1&order_id=A&new_rejected_reason=x");
+    let item = json!({ "items": [{ "campaign_id": 1, "order_id": "A", "status": "approved" }] });
+    shop.operator.calls(Method::Post, "conversions/statuses", Some(item), 200);
+    shop.operator.sees(&format!("explain?click_id={id}"));
+    shop.operator.calls(Method::Delete, &format!("persons?click_id={id}"), None, 200);
+    let tables = ["deliveries", "connectors", "event_keys"];
+    let plans = world.database().plans().into_iter();
+    let about: Vec<_> = plans.filter(|(sql, _)| tables.iter().any(|t| sql.contains(t))).collect();
+    assert!(about.len() >= 10, "{about:#?}");
+    for (sql, steps) in about {
+        for step in steps {
+            let is_list = step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW");
+            let is_scan = step.starts_with("SCAN") && !is_list;
+            assert!(!is_scan && !step.ends_with("(namespace=?)"), "{step}: {sql}");
+        }
+    }
+}

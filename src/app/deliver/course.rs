@@ -80,6 +80,7 @@ impl<'a> Course<'a> {
             self.is_cut_off = true;
             self.run.sent -= 1;
             lanes.ends(lane, None, now);
+            lanes.gives_back(lane);
             return self.release(claimed, now);
         }
         let answer = match &result {

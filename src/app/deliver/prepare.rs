@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::Means;
 use super::course::becomes;
-use super::lanes::{Lane, Lanes};
+use super::lanes::Lanes;
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
 use crate::domain::connector::Mode;
-use crate::domain::connector::address::{Policy, check};
+use crate::domain::connector::address::{AddressFault, Policy, check};
+use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
 use crate::domain::connector::webhook::Webhook;
@@ -49,7 +50,7 @@ pub(super) fn clicks(claimed: &[Claimed], lanes: &Lanes) -> Vec<(Namespace, Stri
 
 /// Fills in the webhook of a delivery and signs it.
 pub(super) fn prepare(
-    lane: Option<&Lane>,
+    (lanes, lane): (&Lanes, usize),
     claimed: &Claimed,
     details: &Details,
     means: &Means<'_>,
@@ -59,7 +60,7 @@ pub(super) fn prepare(
         let (namespace, delivery_id) = (claimed.namespace.clone(), claimed.delivery_id.clone());
         Prepared::Done(Finished { namespace, delivery_id, attempt, becomes })
     };
-    let Some(lane) = lane.filter(|lane| lane.connector.mode != Mode::Disabled) else {
+    let Some(lane) = lanes.lane(lane).filter(|lane| lane.connector.mode != Mode::Disabled) else {
         return done(None, Becomes::Waiting(now));
     };
     let webhook = match &lane.webhook {
@@ -102,9 +103,12 @@ pub(super) fn prepare(
     }
     let settings = means.settings;
     let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };
-    if !request.url.starts_with("bin:")
-        && let Err(fault) = check(&request.url, &policy)
-    {
+    let fault = match check(&request.url, &policy) {
+        _ if Bin::parse(&request.url).is_some() => None,
+        Ok(_) => lanes.is_own(lane).then_some(AddressFault::Own),
+        Err(fault) => Some(fault),
+    };
+    if let Some(fault) = fault {
         return fails(claimed, Some(&request), fault.message(), means, now);
     }
     Prepared::Send(request)

@@ -78,16 +78,16 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
         Target::Explanation => ("/api/v1/explain".to_owned(), None),
         Target::Persons => ("/api/v1/persons".to_owned(), None),
-        Target::Macros => ("/api/v1/macros".to_owned(), None),
-        Target::Bin(_) => ("/api/v1/bins/{name}".to_owned(), Some(&NAMESPACES)),
-        Target::Preview => (all(&CONNECTORS) + "/preview", None),
-        Target::Test(_) => (one(&CONNECTORS) + "/test", Some(&CONNECTORS)),
-        Target::Approval(_) => (one(&CONNECTORS) + "/approve", Some(&CONNECTORS)),
         Target::Replay(_)
         | Target::Replays
         | Target::Cancelling(_)
         | Target::Secret(_)
         | Target::Rotation(_) => sending::path(target),
+        Target::Macros => ("/api/v1/macros".to_owned(), None),
+        Target::Bin(_) => ("/api/v1/bins/{name}".to_owned(), Some(&NAMESPACES)),
+        Target::Preview => (all(&CONNECTORS) + "/preview", None),
+        Target::Test(_) => (one(&CONNECTORS) + "/test", Some(&CONNECTORS)),
+        Target::Approval(_) => (one(&CONNECTORS) + "/approve", Some(&CONNECTORS)),
     }
 }
 
@@ -126,7 +126,7 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
         Target::Explanation | Target::Persons => (&CLICKS, true),
         Target::Replay(_) | Target::Replays => (&DELIVERIES, true),
-        Target::Cancelling(_) | Target::Secret(_) | Target::Rotation(_) => (&LINKS, false),
+        Target::Cancelling(_) | Target::Secret(_) | Target::Rotation(_) => (&CONNECTORS, false),
     };
     let is_list = matches!(target, Target::All(_) | Target::Past(_));
     let (name, table) = (schema_name(resource), resource.table());

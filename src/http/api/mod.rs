@@ -107,16 +107,16 @@ enum Target<'a> {
     Judgements,
     Explanation,
     Persons,
-    Macros,
-    Bin(&'a str),
-    Preview,
-    Test(&'a str),
-    Approval(&'a str),
     Replay(&'a str),
     Replays,
     Cancelling(&'a str),
     Secret(&'a str),
     Rotation(&'a str),
+    Macros,
+    Bin(&'a str),
+    Preview,
+    Test(&'a str),
+    Approval(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -166,6 +166,7 @@ async fn answer(
     // 3
     let scope = match (target, method) {
         (Target::Approval(_), _) => Scope::Approve,
+        // Whoever has it can sign.
         (Target::Secret(_), _) => Scope::Write,
         // Nothing is written.
         (_, Method::Get) | (Target::Preview, _) => Scope::Read,
@@ -206,16 +207,16 @@ async fn answer(
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
         (Target::Persons, _) => persons::erase(&call).await,
-        (Target::Macros, _) => connectors::macros(&call).await,
-        (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
-        (Target::Preview, _) => connectors::preview(&call).await,
-        (Target::Test(id), _) => connectors::test(&call, id).await,
-        (Target::Approval(id), _) => connectors::approve(&call, id).await,
         (Target::Replay(id), _) => deliveries::replay(&call, id).await,
         (Target::Replays, _) => deliveries::replay_many(&call).await,
         (Target::Cancelling(id), _) => deliveries::cancel(&call, id).await,
         (Target::Secret(id), _) => signing::show(&call, id).await,
         (Target::Rotation(id), _) => signing::rotate(&call, id).await,
+        (Target::Macros, _) => connectors::macros(&call).await,
+        (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
+        (Target::Preview, _) => connectors::preview(&call).await,
+        (Target::Test(id), _) => connectors::test(&call, id).await,
+        (Target::Approval(id), _) => connectors::approve(&call, id).await,
     }
 }
 
@@ -267,20 +268,20 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PostbackUrls(_)
         | Target::Changes(_)
         | Target::Explanation
+        | Target::Secret(_)
         | Target::Macros
-        | Target::Bin(_)
-        | Target::Secret(_) => &[GET],
+        | Target::Bin(_) => &[GET],
         Target::Judgement(_)
         | Target::Judgements
         | Target::Statuses
         | Target::TestUrl(_)
-        | Target::Preview
-        | Target::Test(_)
-        | Target::Approval(_)
         | Target::Replay(_)
         | Target::Replays
         | Target::Cancelling(_)
-        | Target::Rotation(_) => &[POST],
+        | Target::Rotation(_)
+        | Target::Preview
+        | Target::Test(_)
+        | Target::Approval(_) => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
     }

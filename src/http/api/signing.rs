@@ -15,7 +15,7 @@ type Answer = Result<Response, Response>;
 pub(super) async fn show<S: Stores>(call: &Call<'_, S>, id: &str) -> Answer {
     let namespace = call.access.namespace.as_ref().ok_or_else(problem::namespace_required)?;
     let id = connector_id(id)?;
-    let secrets = call.stores.secrets(namespace, id).await;
+    let secrets = call.stores.secrets(namespace, id.into()).await;
     let secrets = secrets.map_err(|_| problem::storage_unavailable())?;
     shown(call, namespace, id, secrets)
 }

@@ -5,6 +5,7 @@ pub mod blobs;
 pub mod database;
 pub mod edge;
 pub mod receivers;
+pub mod sending;
 pub mod shop;
 pub mod world;
 pub mod zones;
@@ -13,6 +14,7 @@ pub use blobs::MapBlobs;
 pub use database::SqliteDatabase;
 pub use edge::Edge;
 pub use receivers::{Receivers, silent};
+pub use sending::Sending;
 pub use shop::Shop;
 pub use world::{Operator, World};
 

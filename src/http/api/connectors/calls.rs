@@ -111,7 +111,7 @@ pub(in crate::http::api) async fn test(call: &Call<'_, impl Stores>, id: &str) -
     let mut request = webhook.render(&sample(sample_event(&events)));
     let refused = address_fault(call, &request).await?;
     let number = u32::try_from(id).unwrap_or_default();
-    let secrets = call.stores.secrets(namespace, number).await;
+    let secrets = call.stores.secrets(namespace, id).await;
     let secrets = secrets.map_err(|_| problem::storage_unavailable())?;
     let secrets = secrets.ok_or_else(|| problem::not_found(CONNECTORS.singular))?;
     let now = call.moment.now;

@@ -1,7 +1,7 @@
 //! The addresses around deliveries and the secrets that sign them.
 
 use crate::app::catalog::resource::Resource;
-use crate::app::catalog::resources::LINKS;
+use crate::app::catalog::resources::CONNECTORS;
 use crate::app::history::DELIVERIES;
 use crate::http::api::Target;
 use crate::http::openapi::fill;
@@ -17,8 +17,7 @@ pub(super) const ALL: [Target<'static>; 5] = [
 
 /// The address, and the resource whose key stands in it.
 pub(super) fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
-    // A connector is numbered, as links are.
-    let of_connector = |what: &str| (fill("/api/v1/connectors/{id}/%", &[what]), Some(&LINKS));
+    let of_connector = |what: &str| (fill("/api/v1/connectors/{id}/%", &[what]), Some(&CONNECTORS));
     match target {
         Target::Cancelling(_) => of_connector("cancel"),
         Target::Secret(_) => of_connector("secret"),
