@@ -272,8 +272,8 @@ impl<'w> History<'w> {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::clone(&self.world().stores.settings),
             log: |_| {},
-            network: crate::support::silent(),
             allowance: Default::default(),
+            network: Rc::clone(&self.world().stores.network),
         };
         let url = format!("http://{}/postback?{query}&token={TOKEN}", self.shop.host);
         let request = Request::new(Method::Get, &url, server(), b"").unwrap();
