@@ -8,10 +8,12 @@ use std::task::Poll;
 
 mod lanes;
 mod prepare;
+mod visitors;
 
 use super::leases::{Attempt, Becomes, Claimed, Finished, Leases, Place, Report};
 use super::sender::{Received, SendFault, Sender, Silence};
 use super::settings::Settings;
+use super::touches::Touches;
 use crate::domain::delivery::State;
 use crate::domain::delivery::outcome::{Answer, Fate, error_of, fate, is_trouble};
 use crate::domain::encoding::hex;
@@ -117,7 +119,7 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Sender),
+    ports: &(impl Leases + Touches + Sender),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
@@ -181,7 +183,7 @@ pub async fn run(
 
 /// Claims for the connectors that have nothing left; how many it got.
 async fn claim(
-    ports: &impl Leases,
+    ports: &(impl Leases + Touches),
     lanes: &mut Lanes,
     course: &mut Course<'_>,
     now: Timestamp,
@@ -209,6 +211,7 @@ async fn claim(
     {
         course.details.clicks.extend(details);
     }
+    course.details.visitors.read(ports, &all, lanes).await;
     lanes.take(all);
     count
 }

@@ -115,9 +115,10 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
         now: Timestamp,
     ) -> Result<(Vec<WaitingPixel>, Known), Unavailable> {
         let parameters = vec![namespace.as_str().into(), visitor.into(), now.ms().into()];
-        let of = [Trail { visitor: Some(visitor.to_owned()), click_id: None }];
+        let (namespace, visitor) = (namespace.clone(), Some(visitor.to_owned()));
+        let of = [Trail { namespace, visitor, click_id: None }];
         let mut statements = vec![Statement::new(WAITING, parameters)];
-        statements.extend(select_known(namespace, &of));
+        statements.extend(select_known(&of));
         let results = self.run(statements).await?;
         let mut known = read_known(&of, results.get(1), results.get(2)).ok_or(Unavailable)?;
         let rows = results.first().into_iter().flatten();
