@@ -6,7 +6,7 @@ use crate::app::ports::Unavailable;
 use crate::app::sender::{Received, SendFault, Sender, Silence};
 use crate::app::settings::Moment;
 use crate::domain::connector::bin::Bin;
-use crate::domain::connector::render::Outgoing;
+use crate::domain::connector::render::{Masked, Outgoing};
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -22,10 +22,14 @@ pub struct BinRequest {
     pub method: String,
     /// Its address in full.
     pub url: String,
+    /// The same without secrets and personal values.
+    pub shown_url: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Option<String>,
+    /// Headers and body without personal values, where there are any.
+    pub masked: Option<Masked>,
     /// What it was answered with.
     pub status: u16,
 }
@@ -47,6 +51,9 @@ pub trait Bins {
         bin: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<BinRequest>, Unavailable>>;
+
+    /// Removes requests that are too old, of all bins. Repeatable.
+    fn drop_old_requests(&self, now: Timestamp) -> impl Future<Output = Result<(), Unavailable>>;
 }
 
 /// Sends a request of a namespace: into its bin if it is addressed to one, else out. Whoever sends
@@ -71,6 +78,8 @@ pub async fn send(
         at: moment.now,
         method: request.method.to_owned(),
         url: request.url.clone(),
+        shown_url: request.shown_url.clone(),
+        masked: request.masked.clone(),
         headers: request.headers.clone(),
         body: request.body.clone(),
         status: bin.status,

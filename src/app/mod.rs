@@ -10,6 +10,7 @@ pub mod arrive;
 pub mod bins;
 pub mod catalog;
 pub mod collect;
+pub mod connectors;
 pub mod deliver;
 pub mod doubts;
 pub mod erase;

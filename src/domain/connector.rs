@@ -6,6 +6,7 @@ pub mod bin;
 pub mod encode;
 pub mod macros;
 pub mod pixel;
+pub mod preview;
 pub mod render;
 pub mod text;
 pub mod webhook;
@@ -34,6 +35,9 @@ words! {
         Any = "any",
     }
 }
+
+/// The longest window of matching, in days.
+pub const MAX_WINDOW_DAYS: u32 = 365;
 
 /// By which click id of another platform a connector recognises its visitors.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -307,7 +307,7 @@ fn nearest_name(name: &str) -> &'static str {
 }
 
 /// How many letters have to be inserted, removed or replaced to make one text of the other.
-pub(super) fn edit_distance(left: &str, right: &str) -> usize {
+pub fn edit_distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.chars().count()).collect();
     for (index, a) in left.chars().enumerate() {
         let mut diagonal = index;

@@ -30,6 +30,7 @@ mod click_nowhere;
 mod click_stores;
 mod click_visitors;
 mod collect;
+mod connectors;
 mod coupons;
 mod customers;
 mod document;

@@ -95,7 +95,7 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         }
         // A namespace's copy lists the affiliates who are blocked, its rates, and what its connectors
         // want to know of visitors.
-        "rates" | "connectors" => vec![Wanted::Namespace(name())],
+        "rates" => vec![Wanted::Namespace(name())],
         "affiliates" => {
             let custom_id = record.get("custom_id").and_then(Value::as_str);
             let by_custom_id = custom_id.map(|id| Wanted::CustomId(name(), id.to_owned()));
@@ -111,6 +111,14 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         ],
         "links" => vec![Wanted::Link(name(), id("id"))],
         "signing-secrets" => vec![Wanted::Campaign(name(), id("campaign_id"))],
+        // Those of nobody say whether affiliates have any, and the namespace's copy by which click
+        // ids visitors are recognised.
+        "connectors" => {
+            let mut owners = vec![id("affiliate_id"), 0];
+            owners.dedup();
+            let owners = owners.into_iter().map(|owner| Wanted::Connectors(name(), owner));
+            owners.chain([Wanted::Namespace(name())]).collect()
+        }
         "tokens" => vec![match text("level") {
             "advertiser" => Wanted::Advertiser(name(), id("level_id")),
             "campaign" => Wanted::Campaign(name(), id("level_id")),

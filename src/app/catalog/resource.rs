@@ -68,6 +68,24 @@ pub enum Kind {
     Price,
     /// JSON that is stored as text. Only shown.
     Json,
+    /// A connector's webhook, pixel or matching: an object, stored as text. What is sent is merged
+    /// into what there is.
+    Part(Part),
+    /// A connector's switch: on from the beginning where the part that it switches is sent.
+    Switch(&'static str),
+    /// Who approved a connector's pixel, while it is as it was then. Only shown.
+    Approval,
+}
+
+/// The parts of a connector that are objects of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `domain::connector::webhook`.
+    Webhook,
+    /// `domain::connector::pixel`.
+    Pixel,
+    /// `domain::connector::Matching`.
+    Matching,
 }
 
 /// What the items of a list are.
@@ -91,6 +109,10 @@ pub enum Item {
     Way,
     /// The number of a network (autonomous system), as `AS64496`.
     NetworkNumber,
+    /// The name of an event that triggers a connector.
+    TriggerEvent,
+    /// A conversion's status.
+    Status,
 }
 
 /// What the values of a map are.

@@ -1,5 +1,9 @@
 //! The resources that operators manage. A new field is a line here and a column in a migration.
 
+mod connectors;
+
+pub use connectors::CONNECTORS;
+
 use super::resource::{Bound, Entry, Field, Item, Kind, Removal, Resource};
 
 const ID: Field = Field::shown("id", Kind::Count(1, i64::MAX));
@@ -345,7 +349,7 @@ pub static RATES: Resource = Resource {
 };
 
 /// Every resource that is managed.
-pub static ALL: [&Resource; 16] = [
+pub static ALL: [&Resource; 17] = [
     &NAMESPACES,
     &HOSTS,
     &KEYS,
@@ -362,4 +366,5 @@ pub static ALL: [&Resource; 16] = [
     &COUPONS,
     &CUSTOMERS,
     &CAPS,
+    &CONNECTORS,
 ];

@@ -26,10 +26,11 @@ impl Bin {
             return None;
         }
         let status = query.split('&').find_map(|piece| piece.strip_prefix("status="));
-        let status = match status {
-            None => 200,
-            Some(text) => text.parse().ok().filter(|code| (200..=599).contains(code))?,
-        };
+        // Below are codes that are no answers, and above there are none.
+        let status: u16 = status.unwrap_or("200").parse().ok()?;
+        if !(2..=5).contains(&(status / 100)) {
+            return None;
+        }
         Some(Self { name: name.to_owned(), status })
     }
 }

@@ -21,6 +21,18 @@ pub struct Outgoing {
     pub body: Option<String>,
     /// The address as the log keeps it: secrets and personal values are masked.
     pub shown_url: String,
+    /// Headers and body with personal values masked; `None` if there are no personal values in the
+    /// request at all.
+    pub masked: Option<Masked>,
+}
+
+/// What of a request those see who may not see personal values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masked {
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// What is sent.
+    pub body: Option<String>,
 }
 
 impl Webhook {
@@ -28,9 +40,11 @@ impl Webhook {
     pub fn render(&self, lookup: &Lookup<'_>) -> Outgoing {
         let values = Values { lookup, renamed: &self.renamed, is_masked: false };
         let shown = Values { is_masked: true, ..values };
-        let header = |pair: &Pair| (pair.name.clone(), encode::header(&pair.value.plain(&values)));
-        let mut headers: Vec<(String, String)> = self.headers.iter().map(header).collect();
         let body = self.body_with(&values);
+        let masked = self
+            .is_personal()
+            .then(|| Masked { headers: self.headers_with(&shown), body: self.body_with(&shown) });
+        let mut headers = self.headers_with(&values);
         let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         if body.is_some() && !has_type {
             let content_type = match self.format {
@@ -44,9 +58,15 @@ impl Webhook {
             url: self.url_with(&values),
             headers,
             body,
+            masked,
             // The mask is no value, and legible.
             shown_url: without_secrets(&self.url_with(&shown)).replace("%2A%2A%2A", MASK),
         }
+    }
+
+    fn headers_with(&self, values: &Values<'_, '_>) -> Vec<(String, String)> {
+        let header = |pair: &Pair| (pair.name.clone(), encode::header(&pair.value.plain(values)));
+        self.headers.iter().map(header).collect()
     }
 
     /// The address, with the parameters of a GET.
@@ -171,7 +191,7 @@ pub fn is_secret(name: &str) -> bool {
 }
 
 /// An address whose query's secrets are masked.
-fn without_secrets(url: &str) -> String {
+pub fn without_secrets(url: &str) -> String {
     let (url, fragment) = match url.split_once('#') {
         Some((url, fragment)) => (url, Some(fragment)),
         None => (url, None),

@@ -38,7 +38,9 @@ pub const MAX_PARAMETERS: usize = 50;
 pub const MAX_HEADERS: usize = 20;
 /// The most renamed events.
 pub const MAX_RENAMED: usize = 50;
-/// The most characters of a parameter's or header's value, and of a name.
+/// The most characters of a parameter's or header's name, and of an event's new one.
+pub const MAX_NAME: usize = 128;
+/// The most characters of a parameter's or header's value.
 pub const MAX_VALUE: usize = 2_048;
 /// The most bytes of a body; Standard Webhooks asks for less than 20 KB.
 pub const MAX_BODY_BYTES: usize = 16_384;

@@ -3,17 +3,16 @@
 use serde_json::Value;
 
 mod calls;
+mod schemas;
 
-use super::{Target, methods, paging, render, value};
-use crate::app::access::Scope;
-use crate::app::catalog::resource::{Absent, Field, Item, Kind, Record, Resource, Writable};
-use crate::app::catalog::resources::{self, CAMPAIGNS, LINKS, NAMESPACES};
+use super::{Target, methods, paging, render};
+use crate::app::catalog::resource::{Absent, Kind, Record, Resource, Writable};
+use crate::app::catalog::resources::{self, CAMPAIGNS, CONNECTORS, LINKS, NAMESPACES};
 use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
 use crate::app::settings::Settings;
-use crate::domain::attribution::Way;
-use crate::domain::parameters::NAMES;
 use crate::http::openapi::{Object, fill, headers, list, one_of, put, quoted, reference};
 use crate::http::request::Method;
+use schemas::schema_of;
 
 /// Adds paths, schemas and problems.
 pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
@@ -39,6 +38,11 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
         Target::Judgements,
         Target::Explanation,
         Target::Persons,
+        Target::Macros,
+        Target::Bin(""),
+        Target::Preview,
+        Target::Test(""),
+        Target::Approval(""),
     ] {
         describe_address(root, target);
     }
@@ -70,6 +74,11 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
         Target::Explanation => ("/api/v1/explain".to_owned(), None),
         Target::Persons => ("/api/v1/persons".to_owned(), None),
+        Target::Macros => ("/api/v1/macros".to_owned(), None),
+        Target::Bin(_) => ("/api/v1/bins/{name}".to_owned(), Some(&NAMESPACES)),
+        Target::Preview => (all(&CONNECTORS) + "/preview", None),
+        Target::Test(_) => (one(&CONNECTORS) + "/test", Some(&CONNECTORS)),
+        Target::Approval(_) => (one(&CONNECTORS) + "/approve", Some(&CONNECTORS)),
     }
 }
 
@@ -100,6 +109,11 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         Target::Conversion(_) | Target::Changes(_) | Target::Statuses => (&CONVERSIONS, true),
         Target::PostbackUrls(_) => (&CAMPAIGNS, false),
         Target::TestUrl(_) => (&LINKS, false),
+        Target::Macros
+        | Target::Bin(_)
+        | Target::Preview
+        | Target::Test(_)
+        | Target::Approval(_) => (&CONNECTORS, false),
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
         Target::Explanation | Target::Persons => (&CLICKS, true),
     };
@@ -108,9 +122,7 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
-        (Target::Statuses | Target::Judgements | Target::Persons | Target::TestUrl(_), _) => {
-            ("", "", "200")
-        }
+        _ if calls::of(target).is_some() => ("", "", "200"),
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),
         (_, Method::Post) => ("create", "Create one", "201"),
@@ -228,7 +240,7 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
     for field in resource.fields {
         let schema = schema_of(field);
         let is_nullable = field.absent == Absent::Null;
-        let is_flag = matches!(field.kind, Kind::Default(_) | Kind::Flag);
+        let is_flag = matches!(field.kind, Kind::Default(_) | Kind::Flag | Kind::Switch(_));
         let is_secret = matches!(field.kind, Kind::Secret(_) | Kind::SigningSecret);
         // Ids and times of creation are never absent, and a flag that is left open is false.
         let is_always = field.name == resource.key || field.name == "created_at";
@@ -255,7 +267,14 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
     }
     // What follows from an object, such as an address to hand out, is known to its renderer.
     for (name, value) in defaults.iter().filter(|(name, _)| resource.field(name).is_none()) {
-        shown.add(name, &fill(r#"{"type":"%"}"#, &[type_of(value)]), true);
+        let schema = match value {
+            Value::Null => r#"{"type":["string","null"]}"#.to_owned(),
+            _ => fill(r#"{"type":"%"}"#, &[type_of(value)]),
+        };
+        shown.add(name, &schema, true);
+    }
+    if resource.name == CONNECTORS.name {
+        shown.add("warnings", &reference("schemas", "ConnectorWarnings"), false);
     }
     for (form, shape) in [("%", shown), ("New%", created), ("%Change", changed)] {
         if !shape.properties.is_empty() {
@@ -316,69 +335,4 @@ impl Shape {
 
 fn nullable(schema: &str, is_null: bool) -> String {
     if is_null { fill(r#"{"anyOf":[%,{"type":"null"}]}"#, &[schema]) } else { schema.to_owned() }
-}
-
-/// What a field holds. What nobody but Backtrail writes has no bounds of its own.
-fn schema_of(field: &Field) -> String {
-    let is_shown_only = field.writable == Writable::Never;
-    let name = match field.kind {
-        Kind::Flag | Kind::Default(_) => return r#"{"type":"boolean"}"#.to_owned(),
-        Kind::Choice(words) => return one_of(words),
-        Kind::Count(..) if is_shown_only => return r#"{"type":"integer"}"#.to_owned(),
-        Kind::Count(min, max) => {
-            let count = r#"{"type":"integer","minimum":%,"maximum":%}"#;
-            return fill(count, &[&min.to_string(), &max.to_string()]);
-        }
-        Kind::List(item) => return list_of(item),
-        Kind::Map(_) => {
-            let map =
-                r#"{"type":"object","additionalProperties":{"type":"string"},"maxProperties":%}"#;
-            return fill(map, &[&value::MAX_ENTRIES.to_string()]);
-        }
-        Kind::Json if field.name == "event" => "ReportedEvent",
-        Kind::Json => return "{}".to_owned(),
-        Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner | Kind::DefaultLink => "Id",
-        Kind::CampaignCurrency | Kind::Currency => "Currency",
-        Kind::Hostname => "Hostname",
-        Kind::LandingPage => "LandingPageAddress",
-        Kind::Money => "Amount",
-        Kind::EventName | Kind::Name => "Name",
-        Kind::NamespaceName => "NamespaceName",
-        Kind::ParameterName => "ParameterName",
-        Kind::Percent => "Percentage",
-        Kind::Price => "Money",
-        Kind::Rate => "ExchangeRate",
-        Kind::Secret(_) => "Secret",
-        Kind::Time if !is_shown_only => "Time",
-        Kind::Time => "Instant",
-        Kind::TimeZone => "TimeZone",
-        Kind::TrafficBack => "TrafficBackAddress",
-        Kind::Code if !is_shown_only => "Code",
-        // As in `value`, every other kind is a text.
-        _ => return r#"{"type":"string"}"#.to_owned(),
-    };
-    reference("schemas", name)
-}
-
-fn list_of(item: Item) -> String {
-    let items = match item {
-        Item::Scope => one_of(&Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()),
-        Item::PostbackParameter => {
-            let canonical = NAMES.iter().filter(|(name, canonical)| name == canonical);
-            let names = canonical.map(|(name, _)| *name);
-            one_of(&names.filter(|name| value::is_of_conversion(name)).collect::<Vec<_>>())
-        }
-        Item::Way => one_of(&Way::ALL.iter().map(|way| way.as_str()).collect::<Vec<_>>()),
-        Item::Country => reference("schemas", "Country"),
-        Item::AppScheme => reference("schemas", "AppScheme"),
-        Item::NetworkNumber => {
-            r#"{"type":"string","pattern":"^[Aa][Ss][1-9][0-9]{0,8}$"}"#.to_owned()
-        }
-        Item::HostPattern => reference("schemas", "HostPattern"),
-        Item::Network => reference("schemas", "Network"),
-        Item::Origin => reference("schemas", "Origin"),
-    };
-    let least = if item == Item::Scope { "1" } else { "0" };
-    let list = r#"{"type":"array","items":%,"minItems":%,"maxItems":%}"#;
-    fill(list, &[&items, least, &value::MAX_ITEMS.to_string()])
 }

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::problem::{self, FieldFault};
-use super::{rules, value};
+use super::{connectors, rules, value};
 use crate::app::access::Access;
 use crate::app::catalog::Facts;
 use crate::app::catalog::resource::{Absent, Field, Kind, Record, Resource, Writable};
+use crate::app::connectors::Surroundings;
 use crate::app::settings::Settings;
 use crate::domain::time::Timestamp;
 
@@ -22,6 +23,8 @@ pub(super) struct Reading<'a> {
     pub(super) now: Timestamp,
     /// What is stored already.
     pub(super) facts: &'a Facts,
+    /// What surrounds a connector; nothing for other resources.
+    pub(super) surroundings: &'a Surroundings,
 }
 
 /// An object to create.
@@ -33,7 +36,7 @@ pub(super) fn creation(
 ) -> Result<Record, Vec<FieldFault>> {
     let mut faults = Vec::new();
     let record = read(resource, body, reading, true, &mut faults);
-    faults.extend(rules::of_creation(resource, &record, reading.facts));
+    faults.extend(rules::of_creation(resource, &record, reading));
     faults.extend(rules::of_scopes(resource, &record, access));
     if faults.is_empty() { Ok(record) } else { Err(faults) }
 }
@@ -47,7 +50,7 @@ pub(super) fn change(
 ) -> Result<Record, Vec<FieldFault>> {
     let mut faults = Vec::new();
     let record = read(resource, body, reading, false, &mut faults);
-    faults.extend(rules::of_change(resource, &record, reading.facts));
+    faults.extend(rules::of_change(resource, &record, reading));
     faults.extend(rules::of_scopes(resource, &record, access));
     if faults.is_empty() { Ok(record) } else { Err(faults) }
 }
@@ -92,7 +95,7 @@ pub(super) fn many(
     for (index, body) in bodies.iter().enumerate() {
         let mut own = Vec::new();
         let record = read(resource, body, reading, true, &mut own);
-        own.extend(rules::of_creation(resource, &record, reading.facts));
+        own.extend(rules::of_creation(resource, &record, reading));
         let of_list =
             |(field, code, message)| (format!("{}[{index}].{field}", resource.name), code, message);
         faults.extend(own.into_iter().map(of_list));
@@ -114,6 +117,15 @@ fn read(
     }
     let mut record = Record::new();
     for field in resource.fields {
+        if let (Kind::Part(part), Some(sent)) = (field.kind, body.get(field.name))
+            && !sent.is_null()
+        {
+            match connectors::read_part(part, field.name, sent, reading, &record) {
+                Ok(stored) => drop(record.insert(field.name.to_owned(), stored)),
+                Err(wrong) => faults.extend(wrong),
+            }
+            continue;
+        }
         let result = match (body.get(field.name), field.writable) {
             (Some(_), Writable::Never) => Err(("read_only", "Backtrail writes this field.".into())),
             (Some(_), Writable::Once) if !is_creation => {
@@ -126,6 +138,10 @@ fn read(
             (Some(sent), _) => sent_value(field, sent, reading, &record).map(Some),
             (None, Writable::Never) => Ok(None),
             (None, _) if !is_creation => Ok(None),
+            // What was sent to be used is used.
+            (None, _) if matches!(field.kind, Kind::Switch(part) if record.get(part).is_some_and(Value::is_string)) => {
+                Ok(Some(1.into()))
+            }
             (None, _) => default_of(field).map(Some),
         };
         match result {

@@ -4,6 +4,7 @@
 //! `objects` serves what is managed, `past` what happened.
 
 mod body;
+mod connectors;
 mod description;
 mod explain;
 mod input;
@@ -25,9 +26,11 @@ pub(super) use description::describe;
 use super::request::{Method, Request};
 use super::response::{Body, Response};
 use crate::app::access::{self, Access, Doorkeeper, Scope};
+use crate::app::bins::Bins;
 use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
+use crate::app::connectors::Neighbourhood;
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
 use crate::app::history::{self, History};
@@ -36,6 +39,7 @@ use crate::app::judge_again::{Budget, Refused};
 use crate::app::memory::Memory;
 use crate::app::outbox::Audiences;
 use crate::app::ports::ConfigurationCopies;
+use crate::app::sender::Sender;
 use crate::app::settings::{Moment, Settings};
 use crate::app::statuses::Statuses;
 use crate::domain::verdict::Reason;
@@ -49,6 +53,7 @@ pub trait Stores:
     + Statuses
     + Audiences
     + Explanations
+    + Integrations
     + judge::Ports
 {
 }
@@ -60,6 +65,7 @@ impl<S> Stores for S where
         + Statuses
         + Audiences
         + Explanations
+        + Integrations
         + judge::Ports
 {
 }
@@ -67,6 +73,10 @@ impl<S> Stores for S where
 /// What explaining, judging again and erasing need of them.
 pub trait Explanations: Archive + Refused + Budget + Eraser {}
 impl<S: Archive + Refused + Budget + Eraser> Explanations for S {}
+
+/// What connectors need of them.
+pub trait Integrations: Neighbourhood + Bins + Sender {}
+impl<S: Neighbourhood + Bins + Sender> Integrations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {
@@ -94,6 +104,11 @@ enum Target<'a> {
     Judgements,
     Explanation,
     Persons,
+    Macros,
+    Bin(&'a str),
+    Preview,
+    Test(&'a str),
+    Approval(&'a str),
 }
 
 /// Answers any request whose path begins with `/api/`.
@@ -141,7 +156,12 @@ async fn answer(
     }
 
     // 3
-    let scope = if method == Method::Get { Scope::Read } else { Scope::Write };
+    let scope = match (target, method) {
+        (Target::Approval(_), _) => Scope::Approve,
+        // Nothing is written.
+        (_, Method::Get) | (Target::Preview, _) => Scope::Read,
+        _ => Scope::Write,
+    };
     if !access.may(scope) {
         return Err(problem::missing_scope(scope));
     }
@@ -177,6 +197,11 @@ async fn answer(
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
         (Target::Persons, _) => persons::erase(&call).await,
+        (Target::Macros, _) => connectors::macros(&call).await,
+        (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
+        (Target::Preview, _) => connectors::preview(&call).await,
+        (Target::Test(id), _) => connectors::test(&call, id).await,
+        (Target::Approval(id), _) => connectors::approve(&call, id).await,
     }
 }
 
@@ -188,6 +213,11 @@ fn target(path: &str) -> Option<Target<'_>> {
     match (segments.next()?, segments.next(), segments.next(), segments.next()) {
         ("explain", None, ..) => Some(Target::Explanation),
         ("persons", None, ..) => Some(Target::Persons),
+        ("macros", None, ..) => Some(Target::Macros),
+        ("bins", Some(name), None, _) => Some(Target::Bin(name)),
+        ("connectors", Some("preview"), None, _) => Some(Target::Preview),
+        ("connectors", Some(id), Some("test"), None) => Some(Target::Test(id)),
+        ("connectors", Some(id), Some("approve"), None) => Some(Target::Approval(id)),
         ("inbox", Some("judge-again"), None, _) => Some(Target::Judgements),
         (name, None, ..) => managed(name).map(Target::All).or_else(|| past(name).map(Target::Past)),
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
@@ -217,10 +247,16 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PastOne(..)
         | Target::PostbackUrls(_)
         | Target::Changes(_)
-        | Target::Explanation => &[GET],
-        Target::Judgement(_) | Target::Judgements | Target::Statuses | Target::TestUrl(_) => {
-            &[POST]
-        }
+        | Target::Explanation
+        | Target::Macros
+        | Target::Bin(_) => &[GET],
+        Target::Judgement(_)
+        | Target::Judgements
+        | Target::Statuses
+        | Target::TestUrl(_)
+        | Target::Preview
+        | Target::Test(_)
+        | Target::Approval(_) => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
     }

@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::problem::{self, FieldFault};
-use super::{Call, Stores, body, input, paging, render, value};
+use super::{Call, Stores, body, connectors, input, paging, render, value};
+use crate::app::access::Scope;
 use crate::app::catalog::resource::Resource;
 use crate::app::catalog::secrets::Mint;
-use crate::app::catalog::{self, Stopped};
+use crate::app::catalog::{self, Stopped, resources};
+use crate::app::connectors::Surroundings;
 use crate::http::response::Response;
 
 type Answer = Result<Response, Response>;
@@ -56,8 +58,9 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
         None => None,
     };
     let is_many = many.is_some();
+    let surroundings = connectors::surroundings(call, resource, &body, None).await?;
     let read = |facts: &catalog::Facts| -> Result<Vec<Map<String, Value>>, Vec<FieldFault>> {
-        let reading = reading(call, facts);
+        let reading = reading(call, facts, &surroundings);
         match &many {
             Some(bodies) => input::many(resource, bodies, &reading),
             None => input::creation(resource, &body, &reading, &call.access).map(|one| vec![one]),
@@ -75,7 +78,8 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
     .await
     .map_err(|stopped| problem::stopped(resource, stopped))?;
 
-    let mut data: Vec<Value> = records.iter().map(|record| shown(call, resource, record)).collect();
+    let saved = |record| saved(call, resource, record, &surroundings);
+    let mut data: Vec<Value> = records.iter().map(saved).collect();
     let answer = if is_many { json!({ "data": data }) } else { data.pop().unwrap_or(Value::Null) };
     Ok(Response::json(201, &answer))
 }
@@ -90,13 +94,14 @@ pub(super) async fn change<S: Stores>(
     let body = body::object(call.request)?;
     let place = call.place(resource);
     let wants_events = body.contains_key("site_events");
+    let surroundings = connectors::surroundings(call, resource, &body, Some(&key)).await?;
     let record = catalog::change(call.stores, call.moment, place, &key, wants_events, |facts| {
-        let reading = reading(call, facts);
+        let reading = reading(call, facts, &surroundings);
         input::change(resource, &body, &reading, &call.access)
     })
     .await
     .map_err(|stopped| problem::stopped(resource, stopped))?;
-    Ok(Response::json(200, &shown(call, resource, &record)))
+    Ok(Response::json(200, &saved(call, resource, &record, &surroundings)))
 }
 
 /// `DELETE /{resource}/{key}`.
@@ -115,7 +120,11 @@ pub(super) async fn remove<S: Stores>(
 
 /// What bodies are read by. Whoever may create hosts for one customer only must not take a name
 /// away from all others, as `api.` of the installation's domain would be.
-fn reading<'a, S>(call: &'a Call<'_, S>, facts: &'a catalog::Facts) -> input::Reading<'a> {
+pub(super) fn reading<'a, S>(
+    call: &'a Call<'_, S>,
+    facts: &'a catalog::Facts,
+    surroundings: &'a Surroundings,
+) -> input::Reading<'a> {
     let zone = call.settings.zone();
     let is_reserved = !call.access.is_root() && !zone.is_empty();
     input::Reading {
@@ -124,6 +133,7 @@ fn reading<'a, S>(call: &'a Call<'_, S>, facts: &'a catalog::Facts) -> input::Re
         now: call.moment.now,
         reserved_zone: is_reserved.then_some(zone),
         facts,
+        surroundings,
     }
 }
 
@@ -132,7 +142,28 @@ fn shown<S: Stores>(
     resource: &'static Resource,
     record: &catalog::resource::Record,
 ) -> Value {
-    render::object(resource, record, call.settings, call.access.namespace.as_ref())
+    let mut shown = render::object(resource, record, call.settings, call.access.namespace.as_ref());
+    if resource.name == resources::CONNECTORS.name
+        && !call.access.may(Scope::Write)
+        && let Value::Object(shown) = &mut shown
+    {
+        connectors::mask_secrets(shown);
+    }
+    shown
+}
+
+/// The same behind a write: what is odd about a connector is said to whoever made it so.
+fn saved<S: Stores>(
+    call: &Call<'_, S>,
+    resource: &'static Resource,
+    record: &catalog::resource::Record,
+    surroundings: &Surroundings,
+) -> Value {
+    let mut shown = shown(call, resource, record);
+    if resource.name == resources::CONNECTORS.name {
+        shown["warnings"] = connectors::warnings(record, surroundings);
+    }
+    shown
 }
 
 /// The key in an address; what cannot be one is not found.

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::postback_urls;
+use super::{connectors, postback_urls};
 use crate::app::catalog::resource::{Field, Kind, Record, Resource};
+use crate::app::catalog::resources::CONNECTORS;
 use crate::app::catalog::secrets::PLAIN;
 use crate::app::settings::Settings;
 use crate::domain::money::{BasisPoints, Currency};
@@ -25,6 +26,9 @@ pub(super) fn object(
                     object.insert(field.name.to_owned(), plain.clone());
                 }
             }
+            Kind::Approval => {
+                object.insert(field.name.to_owned(), connectors::approval(record));
+            }
             _ => {
                 object.insert(field.name.to_owned(), shown(field, record));
             }
@@ -34,14 +38,18 @@ pub(super) fn object(
     if let Some((name, url)) = address(resource, record, &origin) {
         object.insert(name.to_owned(), url.into());
     }
+    if resource.name == CONNECTORS.name {
+        let derived = connectors::derived(record).into_iter();
+        object.extend(derived.map(|(name, value)| (name.to_owned(), value)));
+    }
     Value::Object(object)
 }
 
 fn shown(field: &Field, record: &Record) -> Value {
     let stored = record.get(field.name).cloned().unwrap_or(Value::Null);
     match field.kind {
-        Kind::Flag | Kind::Default(_) => (stored.as_i64() == Some(1)).into(),
-        Kind::List(_) | Kind::Map(_) | Kind::Json => json_text(&stored),
+        Kind::Flag | Kind::Default(_) | Kind::Switch(_) => (stored.as_i64() == Some(1)).into(),
+        Kind::List(_) | Kind::Map(_) | Kind::Json | Kind::Part(_) => json_text(&stored),
         Kind::Money => amount(&stored, record).into(),
         Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
         Kind::Time => instant(&stored),

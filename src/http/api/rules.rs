@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::connectors;
+use super::input::Reading;
 use super::problem::{self, FieldFault};
 use crate::app::access::{Access, Scope};
 use crate::app::catalog::Facts;
@@ -15,7 +17,12 @@ use crate::domain::event::Becomes;
 const MAX_CLAIMS: usize = 20;
 
 /// What a new object must fulfil besides its fields' own rules.
-pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -> Vec<FieldFault> {
+pub(super) fn of_creation(
+    resource: &Resource,
+    record: &Record,
+    reading: &Reading<'_>,
+) -> Vec<FieldFault> {
+    let facts = reading.facts;
     let faults = match resource.name {
         "landing-pages" => {
             vec![campaign_exists(record, facts), default_is_active(record, &Record::new())]
@@ -30,13 +37,19 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
         "payouts" => vec![campaign_exists(record, facts)],
         "caps" => vec![campaign_exists(record, facts), limit_fits(record, &Record::new())],
         "rates" => vec![currencies_differ(record)],
+        "connectors" => return connectors::of_creation(record, reading.surroundings),
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
 }
 
 /// What a change must fulfil besides its fields' own rules.
-pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) -> Vec<FieldFault> {
+pub(super) fn of_change(
+    resource: &Resource,
+    changes: &Record,
+    reading: &Reading<'_>,
+) -> Vec<FieldFault> {
+    let facts = reading.facts;
     let empty = Record::new();
     let current = facts.current.as_ref().unwrap_or(&empty);
     let faults = match resource.name {
@@ -47,6 +60,7 @@ pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) ->
         "campaigns" => vec![site_events_exist(changes, facts), clicks_credit(changes)],
         "coupons" => vec![ends_after_start(changes, current)],
         "caps" => vec![limit_fits(changes, current)],
+        "connectors" => return connectors::of_change(changes, current, reading.surroundings),
         _ => vec![],
     };
     faults.into_iter().flatten().collect()

@@ -1,17 +1,17 @@
 //! One JSON value to its stored form, by the kind of its field.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 mod event;
 mod flag;
+mod maps;
 
 use super::input::Reading;
 use crate::app::access::Scope;
-use crate::app::catalog::resource::{Entry, Item, Kind, Record, Resource};
+use crate::app::catalog::resource::{Item, Kind, Record, Resource};
 use crate::domain::attribution::Way;
 use crate::domain::click_id::Country;
 use crate::domain::configuration::Status;
-use crate::domain::event::Becomes;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
@@ -63,7 +63,7 @@ pub(super) fn read(
     before: &Record,
 ) -> Result<Value, Fault> {
     match kind {
-        Kind::Flag | Kind::Default(_) => flag::stored(sent.as_bool()),
+        Kind::Flag | Kind::Default(_) | Kind::Switch(_) => flag::stored(sent.as_bool()),
         Kind::Count(min, max) => {
             let count = sent.as_i64().filter(|number| (min..=max).contains(number));
             count
@@ -75,7 +75,7 @@ pub(super) fn read(
             id.map(Value::from).ok_or_else(|| invalid("Send an id, a number from 1."))
         }
         Kind::List(item) => list(item, sent, reading),
-        Kind::Map(entry) => map(entry, sent),
+        Kind::Map(entry) => maps::map(entry, sent),
         _ => {
             let text = sent.as_str().ok_or_else(|| invalid(wanted(kind)))?;
             scalar(kind, text, reading, before)
@@ -244,7 +244,7 @@ fn traffic_back(text: &str, reading: &Reading<'_>) -> Result<Value, Fault> {
 
 const PARAMETER_NAME: &str = "Send a parameter's name: 1 to 64 letters, digits, -, _ and points.";
 
-fn is_parameter_name(text: &str) -> bool {
+pub(super) fn is_parameter_name(text: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }
@@ -299,6 +299,8 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
         Item::AppScheme => {
             (web_address::is_app_scheme(&lower), "a scheme of apps such as market or itms-apps")
         }
+        Item::TriggerEvent => return event::name(text).map(|_| text.to_owned()),
+        Item::Status => (Status::from_word(text).is_some(), STATUSES),
         Item::Origin => (
             web_address::is_origin(&lower, reading.call_is_development),
             "an origin such as https://shop.example",
@@ -324,6 +326,7 @@ fn item(item: Item, text: &str, reading: &Reading<'_>) -> Result<String, Fault> 
     Err(invalid(&format!("{text:?} is not {wanted}.")))
 }
 
+const STATUSES: &str = "one of approved, pending, hold, rejected, refunded";
 const WAYS: &str = "one of click_id, coupon, customer_id, ref_id, ref_custom_id, affiliate_id";
 
 /// Numbers beyond nine digits are for private use.
@@ -339,61 +342,4 @@ fn network_number(lower: &str) -> Option<String> {
 pub(super) fn is_of_conversion(canonical: &str) -> bool {
     let (proof, wish) = (["secure", "timestamp", "signature"], ["dry_run", "response", "bt_test"]);
     !proof.contains(&canonical) && !wish.contains(&canonical)
-}
-
-fn map(entry: Entry, sent: &Value) -> Result<Value, Fault> {
-    let Value::Object(sent) = sent else { return Err(invalid("Send an object of strings.")) };
-    if sent.len() > MAX_ENTRIES {
-        return Err(invalid(&format!("Send at most {MAX_ENTRIES} entries.")));
-    }
-    let mut entries = Map::new();
-    for (name, value) in sent {
-        let text = value.as_str().ok_or_else(|| invalid("Send an object of strings."))?;
-        match entry {
-            Entry::DeepLinkParameter => deep_link_parameter(name, text)?,
-            Entry::SiteEvent => site_event(name, text)?,
-            Entry::StatusWord => status_word(name, text)?,
-            Entry::EventParameter => event::parameter(name, text)?,
-        }
-        let name = match entry {
-            // Senders write them in either case.
-            Entry::StatusWord => name.to_lowercase(),
-            _ => name.clone(),
-        };
-        entries.insert(name, text.into());
-    }
-    Ok(Value::Object(entries).to_string().into())
-}
-
-fn deep_link_parameter(name: &str, text: &str) -> Result<(), Fault> {
-    if !is_parameter_name(name) {
-        return Err(invalid(PARAMETER_NAME));
-    }
-    plain_text(text, 512)?;
-    template::compile(text).map_err(|fault| ("unknown_macro", fault.message())).map(|_| ())
-}
-
-/// The statuses' own names mean themselves.
-fn status_word(word: &str, status: &str) -> Result<(), Fault> {
-    plain_text(word, 64)?;
-    if Status::from_word(&word.to_lowercase()).is_some() {
-        return Err(invalid(&format!("{word:?} is a status itself and stands for nothing else.")));
-    }
-    match Status::from_word(status) {
-        Some(_) => Ok(()),
-        None => {
-            let statuses: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
-            Err(invalid(&format!("{word:?} has to stand for one of {}.", statuses.join(", "))))
-        }
-    }
-}
-
-fn site_event(name: &str, becomes: &str) -> Result<(), Fault> {
-    plain_text(name, 64)?;
-    if Becomes::parse(becomes).is_some() {
-        return Ok(());
-    }
-    Err(invalid(&format!(
-        "{name:?} can become \"initial\", or an event of the campaign by its number, such as \"event:5\"."
-    )))
 }

@@ -75,7 +75,10 @@ impl<D: Database, B: Blobs> Catalog for Stores<D, B> {
             Removal::Deleted => write::delete(place, key),
             Removal::Revoked => write::revoke(place, key, now),
         };
-        let rows = self.write(vec![read::one(place, key), removal]).await?;
+        let mut statements = vec![read::one(place, key)];
+        statements.extend(write::cancelled(place, key, now));
+        statements.push(removal);
+        let rows = self.write(statements).await?;
         Ok(records(rows.into_iter().next()).into_iter().next())
     }
 }

@@ -1,6 +1,7 @@
 //! Writing objects of the catalogue. What must be true for a write is part of its statement: an
 //! expression that finds nothing is null, and `NOT NULL` then refuses the whole batch.
 
+mod cancelled;
 mod defaults;
 mod taken;
 
@@ -13,6 +14,7 @@ use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
 use crate::store::sql::Sql;
+pub(super) use cancelled::cancelled;
 use defaults::{yield_default_to, yield_default_to_new};
 pub(super) use taken::taken;
 
@@ -91,9 +93,16 @@ fn insert(draft: &Draft<'_>) -> Statement {
     }
     if resource.is_numbered() {
         columns.push(resource.key.to_owned());
-        values.push(format!(
-            "(SELECT COALESCE(MAX(id), 0) FROM {table} WHERE namespace = {namespace}) + 1 + new.key"
-        ));
+        let highest =
+            format!("(SELECT COALESCE(MAX(id), 0) FROM {table} WHERE namespace = {namespace})");
+        values.push(match resource.name {
+            // A removed one's number is not given again.
+            "connectors" => format!(
+                "MAX({highest}, COALESCE((SELECT id FROM removed_connectors WHERE namespace = {namespace}), 0)) \
+                 + 1 + new.key"
+            ),
+            _ => format!("{highest} + 1 + new.key"),
+        });
     }
     let is_taken_over = |kind| matches!(kind, Kind::CampaignCurrency | Kind::DefaultLink);
     let is_written =

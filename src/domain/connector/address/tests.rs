@@ -1,3 +1,5 @@
+//! Which addresses are refused, and which are not.
+
 use super::*;
 
 const POLICY: Policy<'_> = Policy { allows_loopback: false, zone: "tracker.example" };

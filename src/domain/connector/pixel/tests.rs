@@ -1,3 +1,5 @@
+//! Values in pixels, hostile ones too.
+
 use std::borrow::Cow;
 
 use proptest::prelude::*;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Fault, Format, MAX_BODY_BYTES, MAX_HEADERS, MAX_PARAMETERS, MAX_RENAMED, MAX_VALUE, Method,
-    Pair, Webhook,
+    Fault, Format, MAX_BODY_BYTES, MAX_HEADERS, MAX_NAME, MAX_PARAMETERS, MAX_RENAMED, MAX_VALUE,
+    Method, Pair, Webhook,
 };
 use crate::domain::connector::text::{Braces, Piece, Text, TextFault};
 use crate::domain::web_address::MAX_ADDRESS_BYTES;
@@ -206,9 +206,9 @@ impl Reader {
             self.fault(field, "unknown_field", "There are name and value only.");
         }
         let is_plain = |text: &str| !text.chars().any(char::is_control);
-        if name.is_empty() || name.chars().count() > 128 || !is_plain(name) {
-            let message = "Send 1 to 128 characters without control characters.";
-            self.fault(&format!("{field}.name"), "invalid", message);
+        if name.is_empty() || name.chars().count() > MAX_NAME || !is_plain(name) {
+            let message = format!("Send 1 to {MAX_NAME} characters without control characters.");
+            self.fault(&format!("{field}.name"), "invalid", &message);
             return None;
         }
         let field = format!("{field}.value");
@@ -276,13 +276,13 @@ impl Reader {
         };
         let mut renamed = Vec::new();
         for (old, new) in entries {
-            match new.as_str().filter(|new| (1..=200).contains(&new.chars().count())) {
+            match new.as_str().filter(|new| (1..=MAX_NAME).contains(&new.chars().count())) {
                 Some(new) if !new.chars().any(char::is_control) => {
                     renamed.push((old.clone(), new.to_owned()));
                 }
                 _ => {
                     let field = format!("renamed_events.{old}");
-                    self.fault(&field, "invalid", "Send 1 to 200 characters.");
+                    self.fault(&field, "invalid", &format!("Send 1 to {MAX_NAME} characters."));
                 }
             }
         }

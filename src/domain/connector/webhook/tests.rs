@@ -1,3 +1,5 @@
+//! Webhooks read and rendered.
+
 use std::borrow::Cow;
 
 use serde_json::{Value, json};

@@ -70,6 +70,42 @@ const PERSONS: Call = Call {
     query: &[("click_id", "Person"), ("customer_id", "Person")],
 };
 
+const MACROS: Call = Call {
+    id: "list_macros",
+    summary: "List what connectors can name",
+    body: None,
+    answer: "Macros",
+    query: &[],
+};
+const BIN: Call = Call {
+    id: "show_bin",
+    summary: "Show what a request bin got",
+    body: None,
+    answer: "Bin",
+    query: &[],
+};
+const PREVIEW: Call = Call {
+    id: "preview_connector",
+    summary: "Preview what a connector would send",
+    body: Some("ConnectorSample"),
+    answer: "ConnectorPreview",
+    query: &[],
+};
+const TEST: Call = Call {
+    id: "test_connector",
+    summary: "Send one request of a connector with samples, now",
+    body: None,
+    answer: "ConnectorTest",
+    query: &[],
+};
+const APPROVAL: Call = Call {
+    id: "approve_connector",
+    summary: "Approve the pixel of a connector as it is",
+    body: None,
+    answer: "Connector",
+    query: &[("hash", "Sha256")],
+};
+
 /// The description of such a call.
 pub(super) fn of(target: Target<'_>) -> Option<Call> {
     match target {
@@ -80,6 +116,11 @@ pub(super) fn of(target: Target<'_>) -> Option<Call> {
         Target::Judgements => Some(JUDGEMENTS),
         Target::Explanation => Some(EXPLANATION),
         Target::Persons => Some(PERSONS),
+        Target::Macros => Some(MACROS),
+        Target::Bin(_) => Some(BIN),
+        Target::Preview => Some(PREVIEW),
+        Target::Test(_) => Some(TEST),
+        Target::Approval(_) => Some(APPROVAL),
         _ => None,
     }
 }
