@@ -62,7 +62,7 @@ const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, me
 /// Each item names its namespace, or SQLite would go through all of it.
 const END: &str = "UPDATE deliveries SET state = new.value ->> 2, due_at = NULL, ended_at = ?3, lease = NULL, \
      personal = NULL, attempts = attempts + (new.value ->> 3 IS NOT NULL) FROM json_each(?2) AS new \
-     WHERE deliveries.namespace = new.value ->> 0 AND deliveries.delivery_id = new.value ->> 1 AND deliveries.namespace = ?1 \
+     WHERE deliveries.namespace = new.value ->> 0 AND deliveries.delivery_id = new.value ->> 1 \
      AND deliveries.state = 'waiting' AND deliveries.kind = 'pixel' RETURNING deliveries.delivery_id";
 
 rows! {

@@ -6,6 +6,7 @@ pub mod database;
 pub mod edge;
 pub mod receivers;
 pub mod shop;
+pub mod visitor;
 pub mod world;
 pub mod zones;
 
