@@ -178,6 +178,6 @@ impl Site<'_> {
 
     fn unnoted(&self, memory: &Memory) -> Vec<String> {
         let keys = self.said.keys.iter().map(|(key, _)| key.as_str());
-        memory.noted_keys.unnoted(self.namespace, self.name, keys)
+        memory.noted_keys.unnoted(self.namespace, self.name, keys, self.moment.now)
     }
 }

@@ -257,7 +257,7 @@ impl Trial<'_> {
                     return Ok(self.outcome(Verdict::Rejected, Some(refusal), None));
                 }
                 Judgement::Create(mut new) => {
-                    self.keep_name(&mut new);
+                    self.keep_words(&mut new);
                     deliveries = self.of_new(world, about, &new).await?;
                     let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
                     let assumed = Assumptions::of(case, &new);

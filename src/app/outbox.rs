@@ -18,7 +18,7 @@ use crate::domain::connector::Connectors;
 use crate::domain::connector::macros::{Macro, upper_name};
 use crate::domain::delivery::Delivery;
 use crate::domain::namespace::Namespace;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{MINUTE_MS, Timestamp};
 
 /// What a report says for connectors alone; nothing of it bears on its conversion.
 #[derive(Clone, Debug, Default)]
@@ -85,25 +85,43 @@ pub trait SiteEvents {
 #[derive(Default)]
 pub struct NotedKeys {
     noted: RefCell<HashSet<u64>>,
+    /// The current minute, and how often keys were noted in it.
+    pace: Cell<(u64, u32)>,
 }
 
 /// How many keys of events are remembered, 8 bytes each; then all are noted anew.
 const MAX_NOTED: usize = 10_000;
 
+/// The longest key that is noted, in bytes of its macro's name.
+const MAX_KEY: usize = 64;
+
+/// How often a minute an isolate notes keys: pages make up as many as they like.
+const MAX_PER_MINUTE: u32 = 30;
+
 impl NotedKeys {
-    /// The names of the macros of keys that are not known to be noted yet; built-in macros need no
-    /// note.
+    /// The names of the macros of keys that are to be noted: they are not known to be, no built-in
+    /// macro is called so, and it was not done too often within this minute.
     pub fn unnoted<'k>(
         &self,
         namespace: &Namespace,
         name: &str,
         keys: impl Iterator<Item = &'k str>,
+        now: Timestamp,
     ) -> Vec<String> {
         let noted = self.noted.borrow();
-        let is_new = |key: &String| !noted.contains(&mark(namespace, name, key));
-        let is_built_in = |key: &String| Macro::of_key(key).is_some();
-        let keys = keys.map(upper_name).filter(|key| !key.is_empty() && !is_built_in(key));
-        keys.filter(is_new).collect()
+        let is_new = |key: &String| {
+            (1..=MAX_KEY).contains(&key.len())
+                && Macro::of_key(key).is_none()
+                && !noted.contains(&mark(namespace, name, key))
+        };
+        let keys: Vec<String> = keys.map(upper_name).filter(is_new).collect();
+        let minute = now.ms() / MINUTE_MS;
+        let times = if self.pace.get().0 == minute { self.pace.get().1 } else { 0 };
+        if keys.is_empty() || times >= MAX_PER_MINUTE {
+            return Vec::new();
+        }
+        self.pace.set((minute, times + 1));
+        keys
     }
 
     /// Remembers that they are noted.

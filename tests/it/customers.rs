@@ -148,7 +148,11 @@ fn a_new_customer_takes_one_round_trip_and_a_known_one_two() {
     let first = sale(1);
     let before = world.database().batches();
     shop.reports(200, &first);
-    assert_eq!(world.database().batches() - before, 2, "the advertiser's tokens, and the commit");
+    assert_eq!(
+        world.database().batches() - before,
+        3,
+        "the advertiser's tokens, the connectors, and the commit"
+    );
     let second = sale(2);
     let before = (world.database().batches(), world.database().statements());
     assert_eq!(paid(&shop.reports(200, &second)), (json!(2), json!("2.00")));

@@ -244,7 +244,7 @@ fn a_story_is_bounded_and_says_so() {
     }
     let before = world.database().statements();
     let story = shop.operator.sees(&format!("explain?click_id={id}"));
-    assert!(world.database().statements() - before < 12);
+    assert!(world.database().statements() - before < 14);
     let timeline = story["timeline"].as_array().unwrap();
     assert_eq!((timeline.len(), &story["has_more"]), (200, &json!(true)));
     assert_eq!(timeline[199]["what"], "duplicate", "the newest are told");

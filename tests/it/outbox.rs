@@ -20,14 +20,14 @@ pub fn connects(shop: &Shop<'_>, id: u32, events: Value, columns: &str) {
 }
 
 /// The only delivery.
-fn only_delivery(shop: &Shop<'_>) -> Value {
+pub fn only_delivery(shop: &Shop<'_>) -> Value {
     let rows = shop.rows("SELECT * FROM deliveries");
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows[0].clone()
 }
 
 /// A JSON column.
-fn column(row: &Value, name: &str) -> Value {
+pub fn column(row: &Value, name: &str) -> Value {
     row[name].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
 }
 
@@ -69,21 +69,21 @@ fn a_conversion_writes_the_delivery_of_its_connector() {
 const ORIGIN: &str = "https://shop.example";
 
 /// A shop whose pages may report, with site events mapped as given.
-fn open_to_pages(world: &World, site_events: Value) -> Shop<'_> {
+pub fn open_to_pages(world: &World, site_events: Value) -> Shop<'_> {
     let shop = Shop::with(world, json!({ "is_pixel_allowed": true, "site_events": site_events }));
     shop.operator.changes("namespaces/demo", json!({ "collect_origins": [ORIGIN] }));
     shop
 }
 
 /// A page reports.
-fn page_sends(shop: &Shop<'_>, status: u16, body: &str) -> Value {
+pub fn page_sends(shop: &Shop<'_>, status: u16, body: &str) -> Value {
     let headers = Headers { origin: ORIGIN, content_type: "text/plain", ..person() };
     let address = format!("{}/collect", shop.host);
     json_of(&shop.edge.answers(Method::Post, &address, headers, body.as_bytes()), status)
 }
 
 /// Who has to send what: connector, kind, event, revision and status, in order.
-fn waiting(shop: &Shop<'_>) -> Vec<Value> {
+pub fn waiting(shop: &Shop<'_>) -> Vec<Value> {
     let rows = shop.rows(
         "SELECT connector_id, kind, event_name, revision, \"values\" ->> 'STATUS' AS status FROM deliveries \
          ORDER BY created_at, connector_id, kind DESC, revision",
@@ -172,9 +172,22 @@ fn keys_of_events_are_noted_once_and_at_most_fifty_of_a_name() {
     assert_eq!([count("PageView"), count("Wish"), count("Order")], [2, 50, 1]);
     let first = shop.rows("SELECT key FROM event_keys WHERE name = 'Order'");
     assert_eq!(first, [json!({ "key": "KEY_5" })]);
+    let long = format!("k{}", "x".repeat(64));
+    send("PageView", json!({ long: 1 }));
+    assert_eq!(count("PageView"), 2, "nobody writes that in a template");
     // The ledger need not answer for an event that only has new keys.
     world.database().breaks(Break::BeforeCommit, 1);
     send("PageView", json!({ "new": 1 }));
+    world.database().mends();
+    // Whoever makes keys up makes the ledger work thirty times a minute.
+    world.waits_ms(60_000);
+    let before = world.database().statements();
+    for n in 0..40 {
+        world.waits_ms(700);
+        send("PageView", keys(100 + n, 101 + n));
+    }
+    assert_eq!(world.database().statements() - before, 30);
+    assert_eq!(count("PageView"), 32);
 }
 
 #[test]
@@ -187,7 +200,7 @@ fn a_conversion_that_a_page_reports_is_told_under_the_name_and_with_the_keys_of_
     connects(&shop, 3, json!(["Subscribe"]), "statuses = '[\"approved\"]'");
     let id = shop.clicks(1);
     let body = format!(
-        r#"{{"event":"Subscribe","click_id":"{id}","data":{{"value":15.00,"plan":"gold","eventId":"A","status":"x"}}}}"#
+        r#"{{"event":"Subscribe","click_id":"{id}","data":{{"value":15.00,"plan":"gold","eventId":"A","status":"x","email":"a@b.example"}}}}"#
     );
     let reply = page_sends(&shop, 200, &body);
     assert_eq!(reply["conversion"]["status"], "pending");
@@ -199,6 +212,13 @@ fn a_conversion_that_a_page_reports_is_told_under_the_name_and_with_the_keys_of_
     let path = format!("conversions/{}", reply["conversion"]["conversion_id"].as_str().unwrap());
     shop.operator.changes(&path, json!({ "status": "approved" }));
     assert_eq!(waiting(&shop)[1..], [json!([3, "webhook", "Subscribe", 2, "approved"])]);
+    let later =
+        shop.rows("SELECT \"values\", personal FROM deliveries WHERE connector_id = 3").remove(0);
+    let values = column(&later, "values");
+    assert_eq!((&values["VALUE"], &values["PLAN"]), (&json!("15.00"), &json!("gold")));
+    assert_eq!(later["personal"], Value::Null, "that is not kept with the conversion");
+    let kept = shop.value("SELECT parameters FROM conversions");
+    assert!(!kept.as_str().unwrap().contains("example"), "{kept}");
     // A postback's is called as the first one.
     world.waits_ms(1_000);
     shop.reports(200, &format!("click_id={}", shop.clicks(1)));

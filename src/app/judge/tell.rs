@@ -5,21 +5,33 @@ use crate::app::memory::Memory;
 use crate::app::outbox::connectors_for;
 use crate::app::ports::Unavailable;
 use crate::domain::configuration::Campaign;
+use crate::domain::connector::macros::{is_personal, upper_name};
 use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::occasion::is_forced;
 use crate::domain::delivery::of_conversion::{News, REPORTED_AS};
+use crate::domain::parameters::{MAX_UNKNOWN, MAX_UNKNOWN_NAME_BYTES, MAX_UNKNOWN_VALUE_BYTES};
 use crate::domain::permission::Proof;
 use crate::domain::postback::Postback;
 use crate::domain::transition::Change;
 
 impl Trial<'_> {
-    /// A new conversion keeps the name under which a page reported it, by which connectors know its
-    /// later changes.
-    pub(super) fn keep_name(&self, new: &mut Conversion) {
+    /// A new conversion keeps the name under which a page reported it, and the event's own keys as
+    /// far as a postback's would be kept: connectors are told of its later changes in these words.
+    /// What tells who somebody is stays in the first delivery alone, which forgets it.
+    pub(super) fn keep_words(&self, new: &mut Conversion) {
         if let Some(name) = self.said.site_event.as_ref().filter(|_| new.event_id == INITIAL) {
             new.explain(REPORTED_AS, name.clone());
         }
+        let is_kept = |(key, value): &&(String, String)| {
+            (1..=MAX_UNKNOWN_NAME_BYTES).contains(&key.len())
+                && (1..=MAX_UNKNOWN_VALUE_BYTES).contains(&value.len())
+                && !key.chars().chain(value.chars()).any(char::is_control)
+                && !is_personal(&upper_name(key))
+                && !value.contains('@')
+        };
+        let kept = self.said.keys.iter().filter(is_kept).take(MAX_UNKNOWN);
+        new.kept.extend(kept.cloned());
     }
 
     /// What has to be sent of a new conversion.

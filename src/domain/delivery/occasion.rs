@@ -19,8 +19,8 @@ pub fn is_forced<'a>(mut parameters: impl Iterator<Item = (&'a str, &'a str)>) -
 
 /// Whether the address of a page has such a parameter.
 pub fn is_forced_by(address: &str) -> bool {
+    let (address, _) = address.split_once('#').unwrap_or((address, ""));
     let (_, query) = address.split_once('?').unwrap_or_default();
-    let query = query.split('#').next().unwrap_or_default();
     is_forced(encoding::pairs(query))
 }
 

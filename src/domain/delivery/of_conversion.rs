@@ -3,8 +3,9 @@
 use super::occasion::{Known, Told, deliveries};
 use super::values::{Gathered, IS_TEST};
 use super::{Delivery, Subject};
+use crate::domain::connector::macros::upper_name;
 use crate::domain::connector::{Connector, Occasion};
-use crate::domain::conversion::{Conversion, INITIAL, time_in_name};
+use crate::domain::conversion::{Conversion, INITIAL, Source, time_in_name};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
@@ -77,21 +78,26 @@ impl News<'_> {
     /// for affiliates.
     fn known(&self, is_of_affiliate: bool) -> Known {
         let c = self.conversion;
+        let is_as_sent = c.refunds.is_none();
         let mut known = Gathered::default();
         for (key, value) in self.said {
             known.hear(key, value);
         }
-        if !is_of_affiliate {
-            for (key, value) in &c.kept {
+        // Of what a page reported it keeps the event's own keys, which are no secret of the network.
+        let is_heard = !is_of_affiliate || c.source == Source::Collect;
+        for (key, value) in c.kept.iter().filter(|_| is_heard) {
+            // What was sent is not what is left after a refund.
+            if is_as_sent || !["VALUE", "CURRENCY"].contains(&upper_name(key).as_str()) {
                 known.hear(key, value);
-                if key.starts_with("custom") {
-                    known.say(key, value);
-                }
             }
+            if !is_of_affiliate && key.starts_with("custom") {
+                known.say(key, value);
+            }
+        }
+        if !is_of_affiliate {
             known.say("revenue", c.currency.format(c.revenue));
         }
         let sent = |name: &str| c.sent_money.iter().find(|(sent, _)| *sent == name);
-        let is_as_sent = c.refunds.is_none();
         match (sent("amount").filter(|_| is_as_sent), c.amount) {
             (Some((_, amount)), _) => known.say("VALUE", amount),
             (None, Some(amount)) => known.say("VALUE", c.currency.format(amount)),
