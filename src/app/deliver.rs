@@ -1,26 +1,29 @@
 //! Sending what is due. One run claims, sends some at a time, and writes down what became of
 //! each; whatever it does not get done, or loses in a crash, is due again for the next.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+mod course;
 mod lanes;
 mod prepare;
 mod visitors;
 
-use super::leases::{Attempt, Becomes, Claimed, Finished, Leases, Place, Report};
-use super::sender::{Received, SendFault, Sender, Silence};
-use super::settings::Settings;
+use super::bins::{self, Bins};
+use super::leases::{Claimed, Leases, Place};
+use super::ports::ConfigurationCopies;
+use super::sender::{Received, SendFault, Sender};
+use super::settings::{Moment, Settings};
 use super::touches::Touches;
-use crate::domain::delivery::State;
-use crate::domain::delivery::outcome::{Answer, Fate, error_of, fate, is_trouble};
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use course::Course;
 use lanes::Lanes;
-use prepare::{Details, Prepared};
+use prepare::Prepared;
 
 /// So many requests are under way at once. The platform allows an invocation six connections, of
 /// which one is the ledger's.
@@ -48,15 +51,8 @@ const CLAIMED_TOGETHER: usize = 64;
 /// Of one connector no more are claimed together.
 const MOST_EACH: usize = 32;
 
-/// Connectors with something waiting that one look goes through.
-const MOST_CONNECTORS: usize = 300;
-
-/// Results are written together: so many, or those of so long a time.
-const WRITTEN_TOGETHER: usize = 32;
-const WRITE_EVERY_MS: u64 = SECOND_MS;
-
-/// How often writing is tried at the end of a run, before the leases are left to expire.
-const WRITE_TRIES: usize = 3;
+/// If the ledger fails, the next run comes so much later.
+const PAUSE_MS: u64 = 5 * SECOND_MS;
 
 /// What is due later than this is found by the cron job, which runs every minute.
 const CRON_MS: u64 = MINUTE_MS;
@@ -79,7 +75,7 @@ pub struct Means<'a> {
     /// 32 new random bytes at each call.
     pub random: &'a dyn Fn() -> [u8; 32],
     /// Where the last look of this isolate ended.
-    pub place: &'a std::cell::RefCell<Place>,
+    pub place: &'a RefCell<Place>,
 }
 
 /// An attempt under way.
@@ -119,13 +115,13 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Touches + Sender),
+    ports: &(impl Leases + Touches + Sender + Bins + ConfigurationCopies),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
     let began = (means.clock)();
     let lease = (means.random)().first_chunk::<9>().map_or_else(String::new, |bytes| hex(bytes));
-    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began, MOST_CONNECTORS).await else {
+    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began).await else {
         return Run::default();
     };
     let mut course = Course::new(means, lease, began);
@@ -137,12 +133,16 @@ pub async fn run(
         let may_begin = now.ms_since(began) < BEGIN_MS && !course.is_cut_off;
         while may_begin && running.len() < AT_ONCE {
             if let Some((lane, claimed)) = lanes.next(now) {
-                match prepare::prepare(lanes.lane(lane), &claimed, &course.details, means, now) {
+                match prepare::prepare((&lanes, lane), &claimed, &course.details, means, now) {
                     Prepared::Send(request) => {
                         lanes.begins(lane);
                         course.run.sent += 1;
                         running.push(Box::pin(async move {
-                            let result = ports.send(&request, TIMEOUT_MS).await;
+                            let moment = Moment { now, random: means.random };
+                            let space = &claimed.namespace;
+                            let result =
+                                bins::send(ports, ports, space, &request, &moment, TIMEOUT_MS)
+                                    .await;
                             let (method, url) = (request.method, request.shown_url);
                             Sent { lane, claimed, at: now, method, url, result }
                         }));
@@ -174,8 +174,16 @@ pub async fn run(
         course.release(claimed, (means.clock)());
     }
     course.write(ports, true).await;
-    let next = if is_more { Some(0) } else { lanes.next_due(course.next_due, (means.clock)()) };
-    if let Some(delay_ms) = next.filter(|_| !is_passed_on) {
+    let now = (means.clock)();
+    // A run that found nothing is followed by none: what is far away the cron job comes to.
+    let is_left = lanes.has_more(now) || is_more && course.run.claimed > 0;
+    let next = match (is_passed_on, is_left) {
+        (true, _) => None,
+        (false, true) if course.has_failed => Some(PAUSE_MS),
+        (false, true) => Some(0),
+        (false, false) => lanes.next_due(course.next_due, now),
+    };
+    if let Some(delay_ms) = next {
         wake(delay_ms).await;
     }
     course.run
@@ -214,166 +222,6 @@ async fn claim(
     course.details.visitors.read(ports, &all, lanes).await;
     lanes.take(all);
     count
-}
-
-/// What a run has come to so far.
-pub(super) struct Course<'a> {
-    means: &'a Means<'a>,
-    lease: String,
-    began: Timestamp,
-    run: Run,
-    details: Details,
-    report: Report,
-    written_at: Timestamp,
-    /// The earliest of those that wait again.
-    next_due: Option<Timestamp>,
-    /// The platform sends no more requests of this invocation.
-    is_cut_off: bool,
-    /// The ledger does not answer.
-    has_failed: bool,
-}
-
-impl<'a> Course<'a> {
-    fn new(means: &'a Means<'a>, lease: String, began: Timestamp) -> Self {
-        Self {
-            means,
-            lease,
-            began,
-            run: Run::default(),
-            details: Details::default(),
-            report: Report::default(),
-            written_at: began,
-            next_due: None,
-            is_cut_off: false,
-            has_failed: false,
-        }
-    }
-
-    fn may_claim(&self, now: Timestamp) -> bool {
-        now.ms_since(self.began) < CLAIM_MS
-            && self.run.claimed < MOST_PER_RUN
-            && !self.is_cut_off
-            && !self.has_failed
-    }
-
-    fn finish(&mut self, finished: Finished) {
-        if let Becomes::Waiting(at) = finished.becomes {
-            self.next_due = Some(self.next_due.map_or(at, |earliest| earliest.min(at)));
-        }
-        self.report.finished.push(finished);
-    }
-
-    /// Gives a delivery back as it was.
-    fn release(&mut self, claimed: Claimed, due: Timestamp) {
-        let Claimed { namespace, delivery_id, .. } = claimed;
-        let becomes = Becomes::Waiting(due);
-        self.report.finished.push(Finished { namespace, delivery_id, attempt: None, becomes });
-    }
-
-    /// An attempt has ended.
-    fn note(&mut self, sent: Sent, lanes: &mut Lanes) {
-        let now = (self.means.clock)();
-        let Sent { lane, claimed, at, method, url, result } = sent;
-        if matches!(&result, Err(fault) if fault.silence == Silence::NotSent) {
-            self.is_cut_off = true;
-            self.run.sent -= 1;
-            lanes.ends(lane, None, now);
-            return self.release(claimed, now);
-        }
-        let answer = match &result {
-            Ok(received) => Answer::Status(received.status, received.retry_after.as_deref()),
-            Err(_) => Answer::None,
-        };
-        let becomes = becomes(answer, &claimed, now, self.means.random);
-        if let Some(change) = lanes.ends(lane, is_trouble(answer), now) {
-            let receivers = &mut self.report.receivers;
-            receivers.retain(|(receiver, _)| *receiver != change.0);
-            receivers.push(change);
-        }
-        if becomes == Fate::Gone {
-            let note = gone_note(now);
-            lanes.disable(lane);
-            self.report.gone.push((claimed.namespace.clone(), claimed.connector_id, note));
-        }
-        let attempt = attempt(at, method, url, result);
-        let Claimed { namespace, delivery_id, .. } = claimed;
-        let becomes = match becomes {
-            Fate::Delivered => Becomes::Ended(State::Delivered),
-            Fate::Again(at) => Becomes::Waiting(at),
-            Fate::Exhausted | Fate::Gone => Becomes::Ended(State::Exhausted),
-        };
-        self.finish(Finished { namespace, delivery_id, attempt: Some(attempt), becomes });
-    }
-
-    /// Writes what has ended, if it is enough or long enough ago; at the end of a run anyway.
-    async fn write(&mut self, ports: &impl Leases, is_end: bool) {
-        let now = (self.means.clock)();
-        let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER
-            || now.ms_since(self.written_at) >= WRITE_EVERY_MS;
-        if !is_end && !is_enough {
-            return;
-        }
-        for _ in 0..if is_end { WRITE_TRIES } else { 1 } {
-            self.written_at = now;
-            if ports.finish(&self.lease, &self.report, now).await.is_ok() {
-                self.report = Report::default();
-                return;
-            }
-            self.has_failed = true;
-        }
-    }
-}
-
-/// What becomes of a delivery after one more attempt.
-fn becomes(
-    answer: Answer<'_>,
-    claimed: &Claimed,
-    now: Timestamp,
-    random: &dyn Fn() -> [u8; 32],
-) -> Fate {
-    let drawn = random().first_chunk::<2>().map_or(0, |bytes| u16::from_be_bytes(*bytes));
-    fate(answer, claimed.attempts + 1, now, drawn)
-}
-
-/// The line of the log.
-fn attempt(
-    at: Timestamp,
-    method: &'static str,
-    url: String,
-    result: Result<Received, SendFault>,
-) -> Attempt {
-    let without_nul = |text: String| text.replace('\0', "\u{fffd}");
-    match result {
-        Ok(Received { status, answer, duration_ms, .. }) => Attempt {
-            at,
-            method,
-            url,
-            status: Some(status),
-            duration_ms: Some(duration_ms),
-            error: error_of(status),
-            answer: Some(without_nul(answer)).filter(|answer| !answer.is_empty()),
-        },
-        Err(fault) => {
-            let error = match fault.silence {
-                Silence::Timeout => format!("no answer within {} s", TIMEOUT_MS / SECOND_MS),
-                Silence::Connection | Silence::NotSent => without_nul(fault.detail),
-            };
-            Attempt {
-                at,
-                method,
-                url,
-                status: None,
-                duration_ms: Some(fault.duration_ms),
-                error: Some(error),
-                answer: None,
-            }
-        }
-    }
-}
-
-fn gone_note(now: Timestamp) -> String {
-    let time = now.to_rfc3339();
-    format!("Disabled at {time}: the receiver answered that it is gone and wants no more (410).")
 }
 
 /// Deliveries by connector.

@@ -1,6 +1,7 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
 use crate::app::answers::Answers;
+use crate::app::bins::Bins;
 use crate::app::doubts::{Doubt, Doubts};
 use crate::app::examine::{Examinations, examine_all};
 use crate::app::full_caps::{CapWatch, note_full_caps};
@@ -121,9 +122,10 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
 }
 
 /// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
-/// that are stale, notes which caps are full, forgets visitors, then notes that it ran.
+/// that are stale, notes which caps are full, forgets visitors and what request bins had, then notes
+/// that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Touches + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Touches + Bins + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,
@@ -134,5 +136,6 @@ pub async fn tick(
     let _ = ports.remove_stale(STALE_COPIES_PER_RUN).await;
     let _ = note_full_caps(ports, settings, now).await;
     let _ = ports.forget_touches(now, TOUCHES_PER_RUN).await;
+    let _ = ports.drop_old_requests(now).await;
     let _ = ports.note_cron_run(now).await;
 }

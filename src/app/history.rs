@@ -10,6 +10,17 @@ use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
 const STATUS: Kind = Kind::Choice(&["approved", "pending", "hold", "rejected", "refunded"]);
+const DELIVERY_KIND: Kind = Kind::Choice(&["webhook", "pixel"]);
+const DELIVERY_STATE: Kind = Kind::Choice(&[
+    "waiting",
+    "delivered",
+    "exhausted",
+    "cancelled",
+    "logged",
+    "no_click_match",
+    "no_browser",
+    "not_approved",
+]);
 const VERDICT: Kind = Kind::Choice(&["recorded", "updated", "duplicate", "rejected"]);
 
 const fn id(name: &'static str) -> Field {
@@ -121,8 +132,36 @@ pub static INBOX: Resource = Resource {
     )
 };
 
+/// What connectors had to send, and every attempt.
+pub static DELIVERIES: Resource = Resource {
+    key: "delivery_id",
+    ..Resource::numbered(
+        "deliveries",
+        "delivery",
+        &[
+            text("delivery_id"),
+            id("connector_id").filter(),
+            Field::shown("kind", DELIVERY_KIND).filter(),
+            Field::shown("state", DELIVERY_STATE).filter(),
+            text("conversion_id").filter(),
+            text("event_name"),
+            time("happened_at"),
+            text("click_id"),
+            Field::shown("is_forced", Kind::Flag),
+            Field::shown("values", Kind::Json),
+            // Masked for keys without the scope `pii`; null once it has ended.
+            Field::shown("personal", Kind::Json),
+            // While it waits: when it is tried next, or when who is trying has given up at the latest.
+            time("due_at"),
+            time("created_at"),
+            time("ended_at"),
+            Field::shown("attempts", Kind::Json),
+        ],
+    )
+};
+
 /// Everything that happened.
-pub static ALL: [&Resource; 3] = [&CLICKS, &CONVERSIONS, &INBOX];
+pub static ALL: [&Resource; 4] = [&CLICKS, &CONVERSIONS, &INBOX, &DELIVERIES];
 
 /// What a list shall hold.
 #[derive(Clone, Debug, Default)]

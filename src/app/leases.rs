@@ -26,6 +26,8 @@ pub struct Connector {
     pub webhook: Option<String>,
     /// How it recognises its visitors, where it wants to.
     pub matching: Option<Matching>,
+    /// The affiliate to whom it belongs; 0 for nobody.
+    pub affiliate_id: u32,
     /// What it signs with.
     pub secrets: Secrets,
 }
@@ -120,6 +122,19 @@ pub struct Finished {
     pub becomes: Becomes,
 }
 
+/// A connector whose receiver wants no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Where.
+    pub namespace: Namespace,
+    /// Its number.
+    pub connector_id: u32,
+    /// The affiliate to whom it belongs; 0 for nobody.
+    pub affiliate_id: u32,
+    /// What its operator reads.
+    pub note: String,
+}
+
 /// What a sender has to write down.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -128,7 +143,16 @@ pub struct Report {
     /// Receivers whose state is another one; `None`: out of trouble.
     pub receivers: Vec<(Receiver, Option<Trouble>)>,
     /// Connectors to disable, and why.
-    pub gone: Vec<(Namespace, u32, String)>,
+    pub gone: Vec<Gone>,
+}
+
+/// What is known of receivers.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Those that are in trouble.
+    pub troubled: Vec<(Receiver, Trouble)>,
+    /// Names of hosts that are custom domains of some namespace: Backtrail itself.
+    pub own_hosts: Vec<String>,
 }
 
 /// What is known of Backtrail's click.
@@ -151,11 +175,9 @@ pub trait Leases {
         limit: usize,
     ) -> impl Future<Output = Result<Look, Unavailable>>;
 
-    /// The receivers among these that are in trouble.
-    fn troubles(
-        &self,
-        receivers: &[Receiver],
-    ) -> impl Future<Output = Result<Vec<(Receiver, Trouble)>, Unavailable>>;
+    /// What is known of these receivers.
+    fn receivers(&self, receivers: &[Receiver])
+    -> impl Future<Output = Result<Known, Unavailable>>;
 
     /// Leases what is due of some connectors' webhooks, the longest due first, at most so many of
     /// each. Nobody else gets it before `until`. If the answer is lost it stays leased until then.

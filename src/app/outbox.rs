@@ -48,6 +48,11 @@ impl Wake {
         }
     }
 
+    /// Asks that the sender be woken.
+    pub fn ask(&self) {
+        self.is_wanted.set(true);
+    }
+
     /// Takes what was asked since it was last taken; whoever takes it wakes the sender.
     pub fn take(&self) -> bool {
         self.is_wanted.replace(false)

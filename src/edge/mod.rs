@@ -20,6 +20,8 @@ use crate::app::deliver::{self, Means};
 use crate::app::errands;
 use crate::app::examine::examine_missed;
 use crate::app::follow::Missing;
+use crate::app::outlived::tidy_up;
+use crate::app::ports::Vitals as _;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
@@ -191,8 +193,10 @@ pub async fn tick(env: JsValue) {
     match settings(&env) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);
+            let last_run = stores.last_cron_run().await.ok().flatten();
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
             examine_missed(&stores, &isolate.memory, &settings, &moment(now())).await;
+            tidy_up(&stores, &isolate.swept, last_run, now()).await;
             send_due(&env, &settings, &isolate, &stores).await;
         }
         Err(message) => log(&message),

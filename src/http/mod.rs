@@ -55,6 +55,8 @@ pub struct Isolate {
     pub wakes: Wakes,
     /// Where the sender last looked.
     pub place: std::cell::RefCell<Place>,
+    /// Where what is over was last looked for.
+    pub swept: std::cell::RefCell<Place>,
 }
 
 /// Everything that a handler may use.

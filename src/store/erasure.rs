@@ -310,7 +310,10 @@ impl<D: Database, B: Blobs> Eraser for Stores<D, B> {
         let sql = "INSERT INTO erasing (namespace, root, kind, id) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         let named = [namespace.as_str(), root, kind.as_str(), id.as_str()];
         let statement = Statement::new(sql, named.map(Value::from).to_vec());
-        self.run(vec![statement]).await.map(|_| ())
+        // What was tried out with bins is anybody's, and worth nothing: all of it goes.
+        let bins = "DELETE FROM bin_requests WHERE namespace = ?1";
+        let bins = Statement::new(bins, vec![namespace.as_str().into()]);
+        self.run(vec![statement, bins]).await.map(|_| ())
     }
 
     async fn pending(

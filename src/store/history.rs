@@ -65,10 +65,28 @@ const CONVERSIONS: Source = Source {
 const INBOX: Source =
     Source { from: "inbox AS t", order: &["request_id"], time: "received_at", expressions: &[] };
 
+const DELIVERIES: Source = Source {
+    from: "deliveries AS t",
+    order: &["delivery_id"],
+    time: "created_at",
+    expressions: &[
+        // A name that is a word of SQL.
+        ("values", "t.\"values\""),
+        (
+            "attempts",
+            "(SELECT json_group_array(json_object('attempt', a.attempt, \
+             'at', strftime('%Y-%m-%dT%H:%M:%fZ', a.at / 1000.0, 'unixepoch'), 'method', a.method, 'url', a.url, \
+             'status', a.status, 'duration_ms', a.duration_ms, 'error', a.error, 'answer', a.answer) ORDER BY a.attempt) \
+             FROM attempts AS a WHERE a.namespace = t.namespace AND a.delivery_id = t.delivery_id)",
+        ),
+    ],
+};
+
 fn source_of(resource: &Resource) -> &'static Source {
     match resource.name {
         "clicks" => &CLICKS,
         "conversions" => &CONVERSIONS,
+        "deliveries" => &DELIVERIES,
         _ => &INBOX,
     }
 }
@@ -81,7 +99,7 @@ fn columns(resource: &Resource, source: &Source) -> String {
         .map(|field| {
             let name = field.name;
             match source.expressions.iter().find(|(of, _)| *of == name) {
-                Some((_, expression)) => format!("{expression} AS {name}"),
+                Some((_, expression)) => format!("{expression} AS \"{name}\""),
                 None => format!("t.{name}"),
             }
         })

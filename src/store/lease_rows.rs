@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use super::connector_rows::matching;
 use super::{Blobs, Database, Row, Statement, Stores, json};
 use crate::app::leases::{
-    Becomes, Claimed, ClickDetail, Connector, Due, Finished, Leases, Look, Place, Receiver, Report,
+    Becomes, Claimed, ClickDetail, Connector, Due, Finished, Known, Leases, Look, Place, Receiver,
+    Report,
 };
 use crate::app::ports::Unavailable;
 use crate::domain::connector::Mode;
@@ -26,12 +27,15 @@ const LOOK: &str = "WITH RECURSIVE pair (namespace, connector_id, n) AS (SELECT 
      n + 1 FROM pair WHERE pair.namespace IS NOT NULL AND n < ?4) \
      SELECT p.namespace, p.connector_id, p.n, EXISTS (SELECT 1 FROM deliveries AS d INDEXED BY deliveries_due \
       WHERE d.namespace = p.namespace AND d.connector_id = p.connector_id AND d.due_at <= ?3) AS is_due, \
-     c.mode, CASE WHEN c.is_webhook_on THEN c.webhook END AS webhook, c.matching, c.secret, c.secret_key, c.former_secret_key, c.rotated_at \
+     c.mode, c.affiliate_id, CASE WHEN c.is_webhook_on THEN c.webhook END AS webhook, c.matching, c.secret, c.secret_key, c.former_secret_key, c.rotated_at \
      FROM pair AS p LEFT JOIN connectors AS c ON c.namespace = p.namespace AND c.id = p.connector_id \
      WHERE p.n > 0 AND p.namespace IS NOT NULL ORDER BY p.n";
 
 const TROUBLES: &str = "SELECT r.namespace, r.host, r.failures, r.failing_since, r.paused_until \
      FROM json_each(?1) AS k CROSS JOIN receivers AS r ON r.namespace = k.value ->> 0 AND r.host = k.value ->> 1";
+
+/// Custom domains lead to Backtrail itself.
+const OWN: &str = "SELECT DISTINCT h.hostname FROM json_each(?1) AS k CROSS JOIN hosts AS h ON h.hostname = k.value";
 
 /// What was due of a connector is found along the index, then each by its key.
 const CLAIM: &str = "UPDATE deliveries SET lease = ?2, due_at = ?3 WHERE (namespace, delivery_id) IN \
@@ -40,7 +44,7 @@ const CLAIM: &str = "UPDATE deliveries SET lease = ?2, due_at = ?3 WHERE (namesp
       WHERE x.namespace = k.value ->> 0 AND x.connector_id = k.value ->> 1 AND x.due_at <= ?4 AND x.kind = 'webhook' \
       ORDER BY x.due_at LIMIT ?5)) \
      RETURNING namespace, delivery_id, connector_id, event_name, happened_at, click_id, visitor, is_forced, \
-     \"values\", personal, attempts, created_at";
+     \"values\", personal, attempts - replayed_after AS attempts, created_at";
 
 const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, method, url, status, duration_ms, error, answer) \
      SELECT d.namespace, d.delivery_id, d.attempts + 1, new.value ->> 5, new.value ->> 6, new.value ->> 7, new.value ->> 8, \
@@ -94,6 +98,7 @@ fn connector(row: &Row) -> Option<Connector> {
         webhook: text(row, "webhook"),
         matching: text(row, "matching")
             .and_then(|text| matching(&serde_json::from_str(&text).ok()?)),
+        affiliate_id: short(row, "affiliate_id")?,
         secrets: secrets(row)?,
     })
 }
@@ -180,8 +185,9 @@ fn finish(lease: &str, report: &Report, now: Timestamp) -> Vec<Statement> {
         statements.push(Statement::new(RECOVERED, vec![receivers]));
     }
     if !report.gone.is_empty() {
-        let gone =
-            list(&report.gone, |(namespace, id, note)| json!([namespace.as_str(), id, note]));
+        let gone = list(&report.gone, |gone| {
+            json!([gone.namespace.as_str(), gone.connector_id, gone.note])
+        });
         statements.push(Statement::new(DISABLE, vec![gone]));
     }
     statements
@@ -201,16 +207,20 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
         Ok(Look { due: rows.iter().filter(is_due).filter_map(due).collect(), next })
     }
 
-    async fn troubles(
-        &self,
-        receivers: &[Receiver],
-    ) -> Result<Vec<(Receiver, Trouble)>, Unavailable> {
+    async fn receivers(&self, receivers: &[Receiver]) -> Result<Known, Unavailable> {
         if receivers.is_empty() {
-            return Ok(vec![]);
+            return Ok(Known::default());
         }
         let keys = list(receivers, |(namespace, host)| json!([namespace.as_str(), host]));
-        let rows = self.run(vec![Statement::new(TROUBLES, vec![keys])]).await?;
-        Ok(rows.iter().flatten().filter_map(trouble).collect())
+        let hosts = list(receivers, |(_, host)| host.split(':').next().into());
+        let statements =
+            vec![Statement::new(TROUBLES, vec![keys]), Statement::new(OWN, vec![hosts])];
+        let results = self.run(statements).await?;
+        let rows = |place: usize| results.get(place).into_iter().flatten();
+        Ok(Known {
+            troubled: rows(0).filter_map(trouble).collect(),
+            own_hosts: rows(1).filter_map(|row| text(row, "hostname")).collect(),
+        })
     }
 
     async fn claim(

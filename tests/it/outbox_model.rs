@@ -273,7 +273,7 @@ impl<'w> History<'w> {
             settings: Rc::clone(&self.world().stores.settings),
             log: |_| {},
             allowance: Default::default(),
-            network: crate::support::silent(),
+            network: Rc::clone(&self.world().stores.network),
         };
         let url = format!("http://{}/postback?{query}&token={TOKEN}", self.shop.host);
         let request = Request::new(Method::Get, &url, server(), b"").unwrap();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{Backlog, Means, Name};
 use crate::app::deliver::CRON_MS;
-use crate::app::leases::{Claimed, Connector, Leases, Receiver};
+use crate::app::leases::{Claimed, Connector, Due, Leases, Receiver};
 use crate::app::ports::Unavailable;
 use crate::domain::connector::Mode;
 use crate::domain::connector::address::receiver;
@@ -17,6 +17,10 @@ use crate::domain::time::Timestamp;
 /// Connections to one receiver, once it has answered within the run; until then, and while it is
 /// in trouble, one, so that one that hangs holds up one connection only.
 const PER_RECEIVER: usize = 2;
+
+/// Connectors with something waiting that one look goes through, and looks of a run.
+const LOOKED_AT: usize = 300;
+const LOOKS: usize = 4;
 
 /// What is sent for one connector.
 pub(super) struct Lane {
@@ -36,6 +40,8 @@ struct State {
     trouble: Option<Trouble>,
     running: usize,
     has_answered: bool,
+    /// It is a custom domain of Backtrail's.
+    is_own: bool,
 }
 
 impl State {
@@ -83,25 +89,32 @@ pub(super) async fn look(
     ports: &impl Leases,
     means: &Means<'_>,
     now: Timestamp,
-    limit: usize,
 ) -> Result<(Lanes, bool), Unavailable> {
-    let place = means.place.borrow().clone();
-    let mut look = ports.look(&place, now, limit).await?;
-    let is_beginning = place.0.is_empty();
-    if look.next.is_none() && !is_beginning {
-        // What lies before the place has not been looked at for longest.
-        let rest = ports.look(&Default::default(), now, limit).await?;
-        let is_new = |due: &crate::app::leases::Due| {
-            (due.namespace.as_str(), due.connector_id) <= (place.0.as_str(), place.1)
-        };
-        look.due.extend(rest.due.into_iter().filter(is_new));
-        look.next = rest.next;
+    let start = means.place.borrow().clone();
+    let mut place = start.clone();
+    let mut has_turned = start.0.is_empty();
+    let mut found: Vec<Due> = Vec::new();
+    let mut is_more = true;
+    for _ in 0..LOOKS {
+        let mut look = ports.look(&place, now, LOOKED_AT).await?;
+        if has_turned && !start.0.is_empty() {
+            // The round is complete where it began.
+            look.due
+                .retain(|due| (due.namespace.as_str(), due.connector_id) <= (&*start.0, start.1));
+            look.next = look.next.filter(|next| *next < start);
+        }
+        found.append(&mut look.due);
+        place = look.next.unwrap_or_default();
+        is_more = !place.0.is_empty() || !has_turned;
+        has_turned |= place.0.is_empty();
+        if !is_more || found.len() >= LOOKED_AT {
+            break;
+        }
     }
-    let is_more = look.next.is_some();
-    means.place.replace(look.next.unwrap_or_default());
+    means.place.replace(place);
     let mut lanes = Lanes { lanes: vec![], receivers: vec![], turn: 0 };
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for due in look.due {
+    for due in found {
         let Some(connector) = due.connector else { continue };
         let Some(json) = connector.webhook.as_deref().filter(|_| connector.mode != Mode::Disabled)
         else {
@@ -119,6 +132,7 @@ pub(super) async fn look(
                 trouble: None,
                 running: 0,
                 has_answered: false,
+                is_own: false,
             });
             lanes.receivers.len() - 1
         });
@@ -132,7 +146,12 @@ pub(super) async fn look(
         });
     }
     let all: Vec<Receiver> = lanes.receivers.iter().map(|state| state.receiver.clone()).collect();
-    for (receiver, trouble) in ports.troubles(&all).await? {
+    let known = ports.receivers(&all).await?;
+    for state in &mut lanes.receivers {
+        let host = state.receiver.1.split(':').next().unwrap_or_default();
+        state.is_own = known.own_hosts.iter().any(|own| own == host);
+    }
+    for (receiver, trouble) in known.troubled {
         let state = lanes.receivers.iter_mut().find(|state| state.receiver == receiver);
         if let Some(state) = state {
             state.trouble = Some(trouble);
@@ -150,6 +169,11 @@ fn receiver_of(webhook: &Webhook) -> String {
 }
 
 impl Lanes {
+    /// Whether a lane leads to Backtrail itself.
+    pub(super) fn is_own(&self, lane: &Lane) -> bool {
+        self.receivers.get(lane.receiver).is_some_and(|state| state.is_own)
+    }
+
     pub(super) fn lane(&self, place: usize) -> Option<&Lane> {
         self.lanes.get(place)
     }
@@ -291,9 +315,25 @@ impl Lanes {
         !trouble.is_some_and(|trouble| trouble.is_paused(now))
     }
 
-    /// What was claimed and not sent.
+    /// Something of this lane is due still.
+    pub(super) fn gives_back(&mut self, place: usize) {
+        if let Some(lane) = self.lanes.get_mut(place) {
+            lane.is_drained = lane.connector.mode == Mode::Disabled;
+        }
+    }
+
+    /// What was claimed and not sent; it is due still.
     pub(super) fn leftover(&mut self) -> Vec<Claimed> {
-        self.lanes.iter_mut().flat_map(|lane| std::mem::take(&mut lane.backlog)).collect()
+        let mut leftover = Vec::new();
+        for place in 0..self.lanes.len() {
+            let lane = self.lanes.get_mut(place);
+            let backlog = lane.map(|lane| std::mem::take(&mut lane.backlog)).unwrap_or_default();
+            if !backlog.is_empty() {
+                self.gives_back(place);
+            }
+            leftover.extend(backlog);
+        }
+        leftover
     }
 
     /// In how many milliseconds there is something to do that the cron job would find too late:

@@ -1,17 +1,20 @@
 //! What a claimed delivery becomes: a request, or an end without one.
 
-use super::lanes::{Lane, Lanes};
+use super::Means;
+use super::course::becomes;
+use super::lanes::Lanes;
 use super::visitors::{Visitors, is_wanted};
-use super::{Means, becomes};
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
 use crate::app::touches::Known;
-use crate::domain::connector::address::{Policy, check};
+use crate::domain::connector::address::{AddressFault, Policy, check};
+use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
 use crate::domain::connector::webhook::Webhook;
 use crate::domain::connector::{Matching, Mode};
 use crate::domain::delivery::filled::Filled;
 use crate::domain::delivery::outcome::{Answer, Fate};
+use crate::domain::delivery::values::IS_TEST;
 use crate::domain::delivery::{State, Values, standard_webhooks};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
@@ -55,7 +58,7 @@ pub(super) fn clicks(claimed: &[Claimed], lanes: &Lanes) -> Vec<(Namespace, Stri
 
 /// Fills in the webhook of a delivery and signs it.
 pub(super) fn prepare(
-    lane: Option<&Lane>,
+    (lanes, lane): (&Lanes, usize),
     claimed: &Claimed,
     details: &Details,
     means: &Means<'_>,
@@ -65,7 +68,7 @@ pub(super) fn prepare(
         let (namespace, delivery_id) = (claimed.namespace.clone(), claimed.delivery_id.clone());
         Prepared::Done(Finished { namespace, delivery_id, attempt, becomes })
     };
-    let Some(lane) = lane.filter(|lane| lane.connector.mode != Mode::Disabled) else {
+    let Some(lane) = lanes.lane(lane).filter(|lane| lane.connector.mode != Mode::Disabled) else {
         return done(None, Becomes::Waiting(now));
     };
     let webhook = match &lane.webhook {
@@ -108,7 +111,9 @@ pub(super) fn prepare(
     let signed =
         standard_webhooks::headers(&secrets, &claimed.delivery_id, now, &request.url, body);
     request.headers.extend(signed);
-    if lane.connector.mode == Mode::Test && !claimed.is_forced {
+    // Nobody is told of a test as if it were real, whatever the connector became since.
+    let is_test = claimed.values.iter().any(|(key, _)| key == IS_TEST);
+    if (lane.connector.mode == Mode::Test || is_test) && !claimed.is_forced {
         let attempt = Attempt {
             at: now,
             method: request.method,
@@ -122,9 +127,12 @@ pub(super) fn prepare(
     }
     let settings = means.settings;
     let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };
-    if !request.url.starts_with("bin:")
-        && let Err(fault) = check(&request.url, &policy)
-    {
+    let fault = match check(&request.url, &policy) {
+        _ if Bin::parse(&request.url).is_some() => None,
+        Ok(_) => lanes.is_own(lane).then_some(AddressFault::Own),
+        Err(fault) => Some(fault),
+    };
+    if let Some(fault) = fault {
         return fails(claimed, Some(&request), fault.message(), means, now);
     }
     Prepared::Send(request)

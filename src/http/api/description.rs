@@ -4,11 +4,12 @@ use serde_json::Value;
 
 mod calls;
 mod schemas;
+mod sending;
 
 use super::{Target, methods, paging, render};
 use crate::app::catalog::resource::{Absent, Kind, Record, Resource, Writable};
 use crate::app::catalog::resources::{self, CAMPAIGNS, CONNECTORS, LINKS, NAMESPACES};
-use crate::app::history::{self, CLICKS, CONVERSIONS, INBOX};
+use crate::app::history::{self, CLICKS, CONVERSIONS, DELIVERIES, INBOX};
 use crate::app::settings::Settings;
 use crate::http::openapi::{Object, fill, headers, list, one_of, put, quoted, reference};
 use crate::http::request::Method;
@@ -43,7 +44,10 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
         Target::Preview,
         Target::Test(""),
         Target::Approval(""),
-    ] {
+    ]
+    .into_iter()
+    .chain(sending::ALL)
+    {
         describe_address(root, target);
     }
     for status in ["400", "401", "403", "404", "409", "413", "415", "503"] {
@@ -74,6 +78,11 @@ fn path(target: Target<'_>) -> (String, Option<&'static Resource>) {
         Target::Judgements => (all(&INBOX) + "/judge-again", None),
         Target::Explanation => ("/api/v1/explain".to_owned(), None),
         Target::Persons => ("/api/v1/persons".to_owned(), None),
+        Target::Replay(_)
+        | Target::Replays
+        | Target::Cancelling(_)
+        | Target::Secret(_)
+        | Target::Rotation(_) => sending::path(target),
         Target::Macros => ("/api/v1/macros".to_owned(), None),
         Target::Bin(_) => ("/api/v1/bins/{name}".to_owned(), Some(&NAMESPACES)),
         Target::Preview => (all(&CONNECTORS) + "/preview", None),
@@ -116,12 +125,15 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
         | Target::Approval(_) => (&CONNECTORS, false),
         Target::Judgement(_) | Target::Judgements => (&INBOX, true),
         Target::Explanation | Target::Persons => (&CLICKS, true),
+        Target::Replay(_) | Target::Replays => (&DELIVERIES, true),
+        Target::Cancelling(_) | Target::Secret(_) | Target::Rotation(_) => (&CONNECTORS, false),
     };
     let is_list = matches!(target, Target::All(_) | Target::Past(_));
     let (name, table) = (schema_name(resource), resource.table());
     let shown = reference("schemas", &name);
     let (verb, what, status) = match (target, method) {
         (Target::Judgement(_), _) => ("judge", "Judge again a refused", "200"),
+        (Target::Replay(_), _) => ("replay", "Send again", "200"),
         _ if calls::of(target).is_some() => ("", "", "200"),
         (_, Method::Get) if is_list => ("list", "List", "200"),
         (_, Method::Get) => ("show", "Show one", "200"),

@@ -49,7 +49,11 @@ pub(super) fn change(
     access: &Access,
 ) -> Result<Record, Vec<FieldFault>> {
     let mut faults = Vec::new();
-    let record = read(resource, body, reading, false, &mut faults);
+    let mut record = read(resource, body, reading, false, &mut faults);
+    // Why Backtrail disabled a connector is over when an operator decides anew.
+    if resource.field("note").is_some() && record.contains_key("mode") {
+        record.insert("note".to_owned(), Value::Null);
+    }
     faults.extend(rules::of_change(resource, &record, reading));
     faults.extend(rules::of_scopes(resource, &record, access));
     if faults.is_empty() { Ok(record) } else { Err(faults) }

@@ -5,6 +5,7 @@
 
 mod body;
 mod connectors;
+mod deliveries;
 mod description;
 mod explain;
 mod input;
@@ -17,6 +18,7 @@ mod postback_urls;
 mod problem;
 mod render;
 mod rules;
+mod signing;
 mod statuses;
 mod test_url;
 mod value;
@@ -31,6 +33,7 @@ use crate::app::catalog::resource::{Removal, Resource};
 use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
 use crate::app::connectors::Neighbourhood;
+use crate::app::deliveries::Deliveries;
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
 use crate::app::history::{self, History};
@@ -70,9 +73,9 @@ impl<S> Stores for S where
 {
 }
 
-/// What explaining, judging again and erasing need of them.
-pub trait Explanations: Archive + Refused + Budget + Eraser {}
-impl<S: Archive + Refused + Budget + Eraser> Explanations for S {}
+/// What explaining, judging again, erasing and sending again need of them.
+pub trait Explanations: Archive + Refused + Budget + Eraser + Deliveries {}
+impl<S: Archive + Refused + Budget + Eraser + Deliveries> Explanations for S {}
 
 /// What connectors need of them.
 pub trait Integrations: Neighbourhood + Bins + Sender {}
@@ -104,6 +107,11 @@ enum Target<'a> {
     Judgements,
     Explanation,
     Persons,
+    Replay(&'a str),
+    Replays,
+    Cancelling(&'a str),
+    Secret(&'a str),
+    Rotation(&'a str),
     Macros,
     Bin(&'a str),
     Preview,
@@ -158,6 +166,8 @@ async fn answer(
     // 3
     let scope = match (target, method) {
         (Target::Approval(_), _) => Scope::Approve,
+        // Whoever has it can sign.
+        (Target::Secret(_), _) => Scope::Write,
         // Nothing is written.
         (_, Method::Get) | (Target::Preview, _) => Scope::Read,
         _ => Scope::Write,
@@ -197,6 +207,11 @@ async fn answer(
         (Target::Judgements, _) => judge_again::respond(&call).await,
         (Target::Explanation, _) => explain::show(&call).await,
         (Target::Persons, _) => persons::erase(&call).await,
+        (Target::Replay(id), _) => deliveries::replay(&call, id).await,
+        (Target::Replays, _) => deliveries::replay_many(&call).await,
+        (Target::Cancelling(id), _) => deliveries::cancel(&call, id).await,
+        (Target::Secret(id), _) => signing::show(&call, id).await,
+        (Target::Rotation(id), _) => signing::rotate(&call, id).await,
         (Target::Macros, _) => connectors::macros(&call).await,
         (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
         (Target::Preview, _) => connectors::preview(&call).await,
@@ -223,6 +238,11 @@ fn target(path: &str) -> Option<Target<'_>> {
         ("campaigns", Some(id), Some("postback-urls"), None) => Some(Target::PostbackUrls(id)),
         ("links", Some(id), Some("test-url"), None) => Some(Target::TestUrl(id)),
         ("inbox", Some(id), Some("judge"), None) => Some(Target::Judgement(id)),
+        ("deliveries", Some("replay"), None, _) => Some(Target::Replays),
+        ("deliveries", Some(id), Some("replay"), None) => Some(Target::Replay(id)),
+        ("connectors", Some(id), Some("cancel"), None) => Some(Target::Cancelling(id)),
+        ("connectors", Some(id), Some("secret"), None) => Some(Target::Secret(id)),
+        ("connectors", Some(id), Some("rotate"), None) => Some(Target::Rotation(id)),
         ("conversions", Some("statuses"), None, _) => Some(Target::Statuses),
         ("conversions", Some(id), None, _) => Some(Target::Conversion(id)),
         ("conversions", Some(id), Some("changes"), None) => Some(Target::Changes(id)),
@@ -248,12 +268,17 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::PostbackUrls(_)
         | Target::Changes(_)
         | Target::Explanation
+        | Target::Secret(_)
         | Target::Macros
         | Target::Bin(_) => &[GET],
         Target::Judgement(_)
         | Target::Judgements
         | Target::Statuses
         | Target::TestUrl(_)
+        | Target::Replay(_)
+        | Target::Replays
+        | Target::Cancelling(_)
+        | Target::Rotation(_)
         | Target::Preview
         | Target::Test(_)
         | Target::Approval(_) => &[POST],

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Stores, paging, problem, render, value};
+use super::{Call, Stores, deliveries, paging, problem, render, value};
 use crate::app::catalog::resource::{Kind, Record, Resource};
-use crate::app::history::Period;
+use crate::app::history::{DELIVERIES, Period};
 use crate::domain::time::Timestamp;
 use crate::http::response::Response;
 
@@ -39,7 +39,11 @@ pub(super) async fn show<S: Stores>(
 }
 
 fn shown<S>(call: &Call<'_, S>, of: &'static Resource, entry: &Record) -> Value {
-    render::object(of, entry, call.settings, call.access.namespace.as_ref())
+    let mut shown = render::object(of, entry, call.settings, call.access.namespace.as_ref());
+    if of.name == DELIVERIES.name {
+        deliveries::mask(call, &mut shown);
+    }
+    shown
 }
 
 fn period<S: Stores>(

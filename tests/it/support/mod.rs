@@ -5,6 +5,7 @@ pub mod blobs;
 pub mod database;
 pub mod edge;
 pub mod receivers;
+pub mod sending;
 pub mod shop;
 pub mod visitor;
 pub mod world;
@@ -14,6 +15,7 @@ pub use blobs::MapBlobs;
 pub use database::SqliteDatabase;
 pub use edge::Edge;
 pub use receivers::{Receivers, silent};
+pub use sending::Sending;
 pub use shop::Shop;
 pub use world::{Operator, World};
 

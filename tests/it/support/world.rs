@@ -15,6 +15,7 @@ use backtrail::store::Stores;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::receivers::runs;
 use super::{MapBlobs, Receivers, SqliteDatabase, block_on, zones};
 
 /// The root key of every world.
@@ -122,7 +123,8 @@ impl World {
         let moment = Moment { now: self.now(), random: &random };
         let settings = &self.stores.settings;
         let app = App { ports: &self.stores, isolate: &self.isolate, settings, moment };
-        let answer = block_on(http::respond(&app, &request));
+        // A test of a connector waits for its receiver.
+        let answer = runs(http::respond(&app, &request));
         if let Some(errand) = answer.errand {
             let Isolate { refusals, answers, doubts, .. } = &self.isolate;
             if errands::duty(refusals, answers, doubts, errand, self.now()).contains('k') {

@@ -26,6 +26,8 @@ pub static CONNECTORS: Resource = Resource {
             Field::number("is_pixel_on", Kind::Switch("pixel"), 0),
             Field::shown("approval", Kind::Approval),
             Field::nullable("matching", Kind::Part(Part::Matching)),
+            Field::shown("note", Kind::Code),
+            Field::shown("rotated_at", Kind::Time),
             CREATED_AT,
         ],
     )

@@ -110,11 +110,11 @@ pub(in crate::http::api) async fn test(call: &Call<'_, impl Stores>, id: &str) -
     let events = names(&record, "events");
     let mut request = webhook.render(&sample(sample_event(&events)));
     let refused = address_fault(call, &request).await?;
+    let number = u32::try_from(id).unwrap_or_default();
     let secrets = call.stores.secrets(namespace, id).await;
     let secrets = secrets.map_err(|_| problem::storage_unavailable())?;
     let secrets = secrets.ok_or_else(|| problem::not_found(CONNECTORS.singular))?;
     let now = call.moment.now;
-    let number = u32::try_from(id).unwrap_or_default();
     let keys = secrets.signing(&call.settings.keyring, namespace, number, now);
     let random = (call.moment.random)();
     let name = random.first_chunk::<12>().map_or_else(String::new, |bytes| hex(bytes));

@@ -70,6 +70,34 @@ const PERSONS: Call = Call {
     query: &[("click_id", "Person"), ("customer_id", "Person")],
 };
 
+const REPLAYS: Call = Call {
+    id: "replay_many_deliveries",
+    summary: "Send many deliveries again that have ended, a step at each call",
+    body: Some("Replay"),
+    answer: "Replayed",
+    query: &[],
+};
+const CANCELLING: Call = Call {
+    id: "cancel_deliveries",
+    summary: "Cancel what waits for a connector, a step at each call",
+    body: None,
+    answer: "Cancelled",
+    query: &[],
+};
+const SECRET: Call = Call {
+    id: "show_signing_secret",
+    summary: "Show the secret that signs a connector's deliveries",
+    body: None,
+    answer: "WebhookSecret",
+    query: &[],
+};
+const ROTATION: Call = Call {
+    id: "rotate_signing_secret",
+    summary: "Make the next secret that signs a connector's deliveries",
+    body: None,
+    answer: "WebhookSecret",
+    query: &[],
+};
 const MACROS: Call = Call {
     id: "list_macros",
     summary: "List what connectors can name",
@@ -116,6 +144,10 @@ pub(super) fn of(target: Target<'_>) -> Option<Call> {
         Target::Judgements => Some(JUDGEMENTS),
         Target::Explanation => Some(EXPLANATION),
         Target::Persons => Some(PERSONS),
+        Target::Replays => Some(REPLAYS),
+        Target::Cancelling(_) => Some(CANCELLING),
+        Target::Secret(_) => Some(SECRET),
+        Target::Rotation(_) => Some(ROTATION),
         Target::Macros => Some(MACROS),
         Target::Bin(_) => Some(BIN),
         Target::Preview => Some(PREVIEW),
