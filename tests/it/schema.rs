@@ -207,9 +207,7 @@ const ALLOWED: &[&str] = &[
     // Only of those who are blocked.
     "SEARCH affiliates USING COVERING INDEX affiliates_blocked (namespace=?)",
     // Only of those connectors that recognise visitors, all of which are wanted, or the first.
-    "SEARCH connectors USING INDEX connectors_matching (namespace=?)",
-    "SEARCH connectors USING COVERING INDEX connectors_pixel (namespace=?)",
-    "SEARCH connectors USING INDEX connectors_personal (namespace=?)",
+    "SEARCH connectors USING INDEX connectors_",
     "USE TEMP B-TREE FOR json_group_array(DISTINCT)",
     // At most 500, all of which are wanted.
     "SEARCH rates USING PRIMARY KEY (namespace=?)",
