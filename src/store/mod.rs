@@ -13,6 +13,7 @@ mod attribution_rows;
 pub(crate) mod cap_rows;
 mod catalog;
 mod changes;
+mod click_count_rows;
 mod click_rows;
 mod click_rule_rows;
 mod configuration;

@@ -22,7 +22,7 @@ fn a_cap_is_created_changed_listed_and_never_deleted() {
         made,
         json!({
             "id": 1, "campaign_id": 1, "currency": "USD", "affiliate_id": 2, "what": "payout", "period": "day",
-            "conversions_limit": null, "amount_limit": "500.00", "mode": "hard", "state": "active",
+            "conversions_limit": null, "amount_limit": "500.00", "clicks_limit": null, "mode": "hard", "state": "active",
             "full_in": null, "created_at": "2026-11-21T09:30:00.000Z",
         })
     );
@@ -55,7 +55,11 @@ fn a_cap_that_makes_no_sense_is_refused_by_its_field() {
     told(json!({ "what": "revenue" }), &["amount_limit: required"]);
     told(json!({ "what": "revenue", "amount_limit": "0.00" }), &["amount_limit: invalid"]);
     told(json!({ "what": "revenue", "amount_limit": "0.001" }), &["amount_limit: too_many_digits"]);
-    told(json!({ "what": "clicks", "conversions_limit": 1 }), &["what: invalid"]);
+    told(json!({ "what": "clicks", "conversions_limit": 1 }), &["conversions_limit: invalid"]);
+    told(json!({ "what": "visits", "conversions_limit": 1 }), &["what: invalid"]);
+    told(json!({ "what": "clicks" }), &["clicks_limit: required"]);
+    told(json!({ "what": "clicks", "clicks_limit": 0 }), &["clicks_limit: invalid"]);
+    told(json!({ "conversions_limit": 1, "clicks_limit": 1 }), &["clicks_limit: invalid"]);
     told(json!({ "conversions_limit": 1, "period": "week" }), &["period: invalid"]);
     told(json!({ "conversions_limit": 1, "full_in": "2026" }), &["full_in: read_only"]);
     told(json!({ "conversions_limit": 1, "campaign_id": 9 }), &["campaign_id: unknown_reference"]);
