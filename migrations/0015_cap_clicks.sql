@@ -16,12 +16,14 @@ CREATE TABLE wider_caps (
   mode               TEXT    NOT NULL CHECK (mode IN ('hard', 'soft')), -- hard: refuses; soft: what is over it waits as pending
   state              TEXT    NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'archived')), -- an archived cap bounds nothing
   full_in            TEXT,                         -- the period in which the cron job last found it full: no redirects then; it ends with that period
+  counted_since      INTEGER,                      -- clicks count from then on; null where it bounds none, and until the cron job has seen it
   created_at         INTEGER NOT NULL,
   PRIMARY KEY (namespace, id),
   FOREIGN KEY (namespace, campaign_id) REFERENCES campaigns (namespace, id),
   CHECK ((what = 'conversions') = (conversions_limit IS NOT NULL) AND (what = 'clicks') = (clicks_limit IS NOT NULL)
     AND (what IN ('payout', 'revenue')) = (amount_limit IS NOT NULL)),
-  CHECK (what <> 'clicks' OR mode = 'hard')
+  CHECK (what <> 'clicks' OR mode = 'hard'),
+  CHECK (what = 'clicks' OR counted_since IS NULL)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO wider_caps (namespace, id, campaign_id, currency, affiliate_id, what, period, conversions_limit,
     amount_limit, mode, state, full_in, created_at)
@@ -54,7 +56,8 @@ CREATE TABLE cap_clicks (
 CREATE TABLE click_watches (
   namespace      TEXT    NOT NULL PRIMARY KEY,
   counted_until  INTEGER,                          -- all clicks before are counted; null before the first count
-  has_new        INTEGER NOT NULL DEFAULT 1 CHECK (has_new IN (0, 1)) -- a cap came since the last count: the whole day is counted again
+  has_new        INTEGER NOT NULL DEFAULT 1 CHECK (has_new IN (0, 1)), -- a cap came since the last count: the whole day is counted again
+  CHECK (counted_until IS NOT NULL OR has_new = 1)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER click_caps_begin AFTER INSERT ON caps WHEN new.what = 'clicks' AND new.state = 'active'
@@ -68,9 +71,9 @@ BEGIN
   INSERT INTO click_watches (namespace) VALUES (new.namespace) ON CONFLICT (namespace) DO UPDATE SET has_new = 1;
 END;
 
-CREATE TRIGGER click_caps_end AFTER UPDATE OF state ON caps
-WHEN new.what = 'clicks' AND new.state <> 'active' AND NOT EXISTS (
-  SELECT 1 FROM caps INDEXED BY caps_of_clicks WHERE namespace = new.namespace AND what = 'clicks' AND state = 'active')
+CREATE TRIGGER click_caps_end AFTER UPDATE OF state ON caps WHEN new.what = 'clicks' AND new.state <> 'active'
 BEGIN
-  DELETE FROM click_watches WHERE namespace = new.namespace;
+  UPDATE caps SET counted_since = NULL WHERE namespace = new.namespace AND id = new.id;
+  DELETE FROM click_watches WHERE namespace = new.namespace AND NOT EXISTS (
+    SELECT 1 FROM caps WHERE namespace = new.namespace AND what = 'clicks' AND state = 'active');
 END;

@@ -22,6 +22,8 @@ pub struct Recount {
     pub namespace: Namespace,
     /// The slices and the date of each.
     pub slices: Vec<(Timestamp, LocalDate)>,
+    /// Since when clicks count for new caps; `None` without any.
+    pub new_since: Option<Timestamp>,
     /// Since when slices belong to the same days.
     pub days_begin_after: Timestamp,
     /// How far all is counted afterwards.
@@ -33,8 +35,9 @@ pub struct Recount {
 
 /// Where clicks and their sums are kept.
 pub trait ClickCounts {
-    /// Counts the slices anew, and with them their days, of whatever active caps bound clicks in
-    /// these namespaces; forgets slices of before `kept_since`. All or nothing. Repeatable.
+    /// Counts the slices anew, and with them their days, for the caps that bound clicks in these
+    /// namespaces, each from its own beginning on; forgets slices of before `kept_since`. All or
+    /// nothing. Repeatable.
     fn recount(
         &self,
         recounts: &[Recount],
@@ -59,11 +62,13 @@ pub async fn count_clicks(
     let most = (CATCH_UP_PER_RUN / behind.max(1)).max(1);
     let recount = |(capped, seen): (&Capped, Watch)| {
         let date = |at| settings.date_in(&capped.time_zone, at);
-        let plan = seen.plan(now, || beginning_of_day(now, date), most);
+        let new_since = seen.has_new.then(|| beginning_of_day(now, date));
+        let plan = seen.plan(now, new_since, most);
         let first = plan.slices.first().copied().unwrap_or(now);
         Recount {
             namespace: capped.namespace.clone(),
             slices: plan.slices.into_iter().map(|slice| (slice, date(slice))).collect(),
+            new_since,
             days_begin_after: days_begin_after(first),
             counted_until: plan.counted_until,
             seen,

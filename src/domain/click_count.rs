@@ -27,7 +27,7 @@ const SAME_DAY_MS: u64 = 52 * HOUR_MS;
 pub struct Watch {
     /// All clicks before are counted; `None` before the first count.
     pub counted_until: Option<Timestamp>,
-    /// Whether a cap came since the last count.
+    /// Whether a cap came since the last count; before the first one it did.
     pub has_new: bool,
 }
 
@@ -48,14 +48,10 @@ impl Watch {
     }
 
     /// The next run: the slices that may still get clicks, and at most so many of those before
-    /// them that are not counted yet. With a new cap the day is counted from its `beginning` on.
-    pub fn plan(&self, now: Timestamp, beginning: impl FnOnce() -> Timestamp, most: u64) -> Plan {
+    /// them that are not counted yet. New caps want them from `new_since` on.
+    pub fn plan(&self, now: Timestamp, new_since: Option<Timestamp>, most: u64) -> Plan {
         let open = open_since(now);
-        let from = match (self.counted_until, self.has_new) {
-            (Some(until), false) => until,
-            (Some(until), true) => until.min(beginning()),
-            (None, _) => beginning(),
-        };
+        let from = self.counted_until.into_iter().chain(new_since).min().unwrap_or(open);
         let from = slice_of(from).max(slice_of(before(now, RECOUNTED_MS))).min(open);
         let until = open.min(from.plus_ms(most * SLICE_MS));
         let late = (from.ms()..until.ms()).step_by(SLICE_MS as usize);

@@ -8,6 +8,10 @@ use crate::app::ports::Unavailable;
 use crate::domain::click_count::SLICE_MS;
 use crate::domain::time::Timestamp;
 
+/// ?1 holds a namespace and since when clicks count for its new caps, each.
+const BEGIN: &str = "UPDATE caps INDEXED BY caps_of_clicks SET counted_since = json_each.value ->> 1 FROM json_each(?1) \
+     WHERE caps.namespace = json_each.value ->> 0 AND what = 'clicks' AND state = 'active' AND counted_since IS NULL";
+
 /// ?1 holds a namespace, the start and end of a slice and its date, each. A click counts for its
 /// affiliate and for all, as far as there are such caps. A slice stays in the day in which it was
 /// first counted, also if the namespace changes its time zone.
@@ -20,7 +24,7 @@ const COUNT_SLICES: &str = "INSERT INTO cap_clicks (namespace, slice, campaign_i
      CROSS JOIN json_each(json_array(0, n.affiliate_id)) \
      WHERE EXISTS (SELECT 1 FROM caps INDEXED BY caps_of_clicks WHERE caps.namespace = n.namespace \
        AND caps.campaign_id = n.campaign_id AND caps.affiliate_id = json_each.value \
-       AND caps.what = 'clicks' AND caps.state = 'active') \
+       AND caps.what = 'clicks' AND caps.state = 'active' AND caps.counted_since <= n.slice) \
      GROUP BY n.namespace, n.slice, n.campaign_id, json_each.value \
      ON CONFLICT (namespace, slice, campaign_id, affiliate_id) DO UPDATE SET clicks = excluded.clicks \
        WHERE clicks <> excluded.clicks";
@@ -70,12 +74,20 @@ impl<D: Database, B: Blobs> ClickCounts for Stores<D, B> {
             notes.push(json!([name, recount.counted_until.ms(), seen, has_new]));
         }
         let [slices, days, notes] = [slices, days, notes].map(|list| Json::Array(list).to_string());
-        let statements = vec![
+        let new = |recount: &Recount| {
+            Some(json!([recount.namespace.as_str(), recount.new_since.map(Timestamp::ms)?]))
+        };
+        let new: Vec<Json> = recounts.iter().filter_map(new).collect();
+        let mut statements = match new.is_empty() {
+            true => vec![],
+            false => vec![Statement::new(BEGIN, vec![Json::Array(new).to_string().into()])],
+        };
+        statements.extend([
             Statement::new(COUNT_SLICES, vec![slices.into()]),
             Statement::new(COUNT_DAYS, vec![days.into()]),
             Statement::new(FORGET, vec![notes.as_str().into(), kept_since.ms().into()]),
             Statement::new(NOTE, vec![notes.into()]),
-        ];
+        ]);
         self.run(statements).await.map(|_| ())
     }
 }

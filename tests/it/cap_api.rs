@@ -23,7 +23,7 @@ fn a_cap_is_created_changed_listed_and_never_deleted() {
         json!({
             "id": 1, "campaign_id": 1, "currency": "USD", "affiliate_id": 2, "what": "payout", "period": "day",
             "conversions_limit": null, "amount_limit": "500.00", "clicks_limit": null, "mode": "hard", "state": "active",
-            "full_in": null, "created_at": "2026-11-21T09:30:00.000Z",
+            "full_in": null, "counted_since": null, "created_at": "2026-11-21T09:30:00.000Z",
         })
     );
     let changed = shop.operator.changes("caps/1", json!({ "mode": "soft", "amount_limit": "1" }));
@@ -74,7 +74,36 @@ fn a_cap_that_makes_no_sense_is_refused_by_its_field() {
     changed(json!({ "conversions_limit": null }), &["conversions_limit: required"]);
     changed(json!({ "amount_limit": "1.00" }), &["amount_limit: invalid"]);
     changed(json!({ "period": "day" }), &["period: create_only"]);
+    changed(json!({ "clicks_limit": 1 }), &["clicks_limit: invalid"]);
     assert_eq!(shop.operator.changes("caps/1", json!({}))["conversions_limit"], 5);
+}
+
+#[test]
+fn a_cap_of_clicks_is_hard_and_says_so() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    let soft = json!({ "campaign_id": 1, "what": "clicks", "period": "day", "clicks_limit": 5, "mode": "soft" });
+    let told = shop.operator.is_told(Post, "caps", soft.clone(), &["mode: invalid"]);
+    assert!(told["errors"][0]["message"].as_str().unwrap().contains("Send hard"), "{told}");
+    let made = cap(&shop, json!({ "what": "clicks", "clicks_limit": 5 }));
+    assert_eq!((&made["clicks_limit"], &made["conversions_limit"]), (&json!(5), &Value::Null));
+    shop.operator.is_told(Patch, "caps/1", json!({ "mode": "soft" }), &["mode: invalid"]);
+    shop.operator.is_told(
+        Patch,
+        "caps/1",
+        json!({ "clicks_limit": null }),
+        &["clicks_limit: required"],
+    );
+    shop.operator.is_told(
+        Patch,
+        "caps/1",
+        json!({ "counted_since": 5 }),
+        &["counted_since: read_only"],
+    );
+    let changed = shop.operator.changes("caps/1", json!({ "mode": "hard", "clicks_limit": 7 }));
+    assert_eq!(changed["clicks_limit"], 7);
+    // The control: others may be soft.
+    cap(&shop, json!({ "conversions_limit": 5, "mode": "soft" }));
 }
 
 #[test]
@@ -87,6 +116,11 @@ fn the_schema_keeps_a_cap_to_one_limit() {
         "UPDATE caps SET conversions_limit = NULL",
         "UPDATE caps SET conversions_limit = 0",
         "UPDATE caps SET what = 'payout'",
+        "UPDATE caps SET clicks_limit = 5",
+        "UPDATE caps SET what = 'clicks', conversions_limit = NULL",
+        "UPDATE caps SET what = 'clicks', conversions_limit = NULL, clicks_limit = 0",
+        "UPDATE caps SET what = 'clicks', conversions_limit = NULL, clicks_limit = 5, mode = 'soft'",
+        "UPDATE caps SET counted_since = 5",
         "UPDATE caps SET mode = 'firm'",
         "UPDATE caps SET campaign_id = 9",
     ] {
@@ -94,6 +128,9 @@ fn the_schema_keeps_a_cap_to_one_limit() {
         let written = crate::support::block_on(world.database().batch(vec![statement]));
         assert!(written.is_err(), "{wrong}");
     }
+    world
+        .database()
+        .execute("UPDATE caps SET what = 'clicks', conversions_limit = NULL, clicks_limit = 5");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod cap_race;
 mod cap_redirects;
 mod caps;
 mod click;
+mod click_cap_model;
 mod click_caps;
 mod click_nowhere;
 mod click_stores;

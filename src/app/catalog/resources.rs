@@ -323,6 +323,7 @@ pub static CAPS: Resource = Resource {
             Field::required("mode", Kind::Choice(&["hard", "soft"])),
             Field::text("state", LIVE, "active").filter(),
             Field::shown("full_in", Kind::Code),
+            Field::shown("counted_since", Kind::Time),
             CREATED_AT,
         ],
     )
