@@ -77,3 +77,6 @@ BEGIN
   DELETE FROM click_watches WHERE namespace = new.namespace AND NOT EXISTS (
     SELECT 1 FROM caps WHERE namespace = new.namespace AND what = 'clicks' AND state = 'active');
 END;
+
+-- Tests make nobody a customer, so that who is erased is looked for among them by their requests.
+CREATE INDEX conversions_tests ON conversions (namespace, is_test) WHERE is_test = 1;

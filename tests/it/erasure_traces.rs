@@ -1,7 +1,6 @@
 //! Erasing whom rules for clicks looked at, and whose clicks were tests.
 
 use backtrail::http::request::Headers;
-use backtrail::http::request::Method::Delete;
 use serde_json::{Value, json};
 
 use crate::erasure::{MONEY, erases, found};
@@ -145,8 +144,9 @@ fn an_erased_test_click_leaves_its_test_a_test_and_says_nothing_of_who_tested() 
         let erased = erases(&shop, &format!("click_id={click}"));
         assert_eq!(erased["clicks"], 1, "{erased}");
         let left = found(&shop, &secrets);
-        assert!(left.iter().all(|text| text.starts_with("clicks.user_agent")), "{left:#?}");
-        assert_eq!(left.len(), 1, "the other's");
+        let is_others = |text: &String| text.starts_with("clicks");
+        assert!(left.iter().all(is_others), "{left:#?}");
+        assert_eq!(left.len(), 2, "the other's row, and its copy: {left:#?}");
         assert_eq!(shop.rows(MONEY), money, "the sale of the same order is another's");
         let row = shop.operator.sees(&format!("clicks/{click}"));
         assert_eq!((&row["is_test"], &row["uncounted_reason"]), (&json!(true), &json!("test")));
@@ -171,16 +171,22 @@ fn an_erased_test_click_leaves_its_test_a_test_and_says_nothing_of_who_tested() 
 }
 
 #[test]
-fn erasing_the_customer_of_a_test_goes_by_the_tests_click_alone() {
+fn whoever_is_erased_by_a_customers_number_goes_from_tests_too() {
     let world = World::new();
     let shop = Shop::open(&world);
-    let click = tries(&shop, 1);
-    shop.reports(
-        200,
-        &format!("click_id={click}&order_id=A&customer_id=jane%40example.com&custom1=jane-custom"),
-    );
-    // A test makes nobody a customer, so that only the inbox would tell: it is found by the click.
-    let path = "persons?customer_id=jane%40example.com";
-    let erased = shop.operator.calls(Delete, path, None, 200);
-    println!("{erased} {:?}", found(&shop, &["jane"]));
+    let (test, other) = (tries(&shop, 1), tries(&shop, 2));
+    let says = "customer_id=jane%40example.com&custom1=jane-custom&comment=jane-comment";
+    shop.reports(200, &format!("click_id={test}&order_id=A&{says}"));
+    shop.reports(200, &format!("click_id={other}&order_id=B&customer_id=bob&custom1=bob-custom"));
+    shop.edge.settles();
+    let (bobs, money) = (found(&shop, &["bob"]), shop.rows(MONEY));
+    assert!(!bobs.is_empty() && found(&shop, &["jane"]).len() >= 3);
+    let erased = erases(&shop, "customer_id=jane%40example.com");
+    assert_eq!(erased["conversions"], 1, "{erased}");
+    assert_eq!(found(&shop, &["jane"]), [""; 0]);
+    assert_eq!((found(&shop, &["bob"]), shop.rows(MONEY)), (bobs, money));
+    // Her click tests no more; his does.
+    shop.is_refused((422, "repeated_conversion"), &format!("click_id={test}&order_id=C&{says}"));
+    shop.reports(200, &format!("click_id={other}&order_id=B&customer_id=bob&custom1=bob-custom"));
+    assert_eq!(found(&shop, &["jane"]), [""; 0]);
 }
