@@ -42,6 +42,18 @@ pub trait CapWatch {
     ) -> impl Future<Output = Result<Vec<(Namespace, u32)>, Unavailable>>;
 }
 
+/// Where operators see how much is used.
+pub trait CapUses {
+    /// What is used of some of a namespace's caps in their current period, by their ids: how many,
+    /// or minor units.
+    fn used_of(
+        &self,
+        namespace: &Namespace,
+        ids: &[u64],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<(u64, i64)>, Unavailable>>;
+}
+
 /// Counts clicks where caps bound them, notes which hard caps are full now, and lets redirects know. A cap that is full no more because
 /// its period has ended needs no note.
 ///

@@ -55,7 +55,7 @@ fn pairs(places: &[Place]) -> Json {
 }
 
 /// What is used in all rows `u`, by the word `what`.
-macro_rules! used {
+macro_rules! sum_used {
     ($what:literal) => {
         concat!(
             "CASE ",
@@ -66,12 +66,16 @@ macro_rules! used {
     };
 }
 
+pub(super) use sum_used;
+
 /// That the day of the row `u` begins with a text.
 macro_rules! within {
     ($days:literal) => {
         concat!("u.day BETWEEN ", $days, " AND ", $days, " || '~'")
     };
 }
+
+pub(super) use within;
 
 /// The guard that all caps have a place; ?1 is the namespace, ?11 the campaign.
 pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) -> Option<String> {
@@ -86,7 +90,7 @@ pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) 
         "NOT EXISTS (SELECT 1 FROM json_each({list}) WHERE (SELECT {} FROM cap_uses AS u \
          WHERE u.namespace = ?1 AND u.campaign_id = ?11 AND u.affiliate_id = json_each.value ->> 0 \
          AND {}) >= json_each.value ->> 3)",
-        used!("json_each.value ->> 2"),
+        sum_used!("json_each.value ->> 2"),
         within!("(json_each.value ->> 1)")
     ))
 }
@@ -154,7 +158,7 @@ const MISJUDGED: &str = concat!(
      CASE c.period WHEN 'day' THEN json_each.value ->> 1 WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) \
        ELSE 'total' END AS now, \
      (SELECT ",
-    used!("c.what"),
+    sum_used!("c.what"),
     " FROM cap_uses AS u WHERE u.namespace = c.namespace AND u.campaign_id = c.campaign_id \
        AND u.affiliate_id = c.affiliate_id AND ",
     within!(

@@ -11,6 +11,7 @@ mod allowance;
 mod answer_copies;
 mod attribution_rows;
 pub(crate) mod cap_rows;
+mod cap_use_rows;
 mod catalog;
 mod changes;
 mod click_count_rows;

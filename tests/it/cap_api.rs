@@ -23,7 +23,7 @@ fn a_cap_is_created_changed_listed_and_never_deleted() {
         json!({
             "id": 1, "campaign_id": 1, "currency": "USD", "affiliate_id": 2, "what": "payout", "period": "day",
             "conversions_limit": null, "amount_limit": "500.00", "clicks_limit": null, "mode": "hard", "state": "active",
-            "full_in": null, "counted_since": null, "created_at": "2026-11-21T09:30:00.000Z",
+            "used": "0.00", "full_in": null, "counted_since": null, "created_at": "2026-11-21T09:30:00.000Z",
         })
     );
     let changed = shop.operator.changes("caps/1", json!({ "mode": "soft", "amount_limit": "1" }));
@@ -155,4 +155,52 @@ fn the_document_explains_every_field() {
         assert!(DOCUMENT.contains(&format!("`{}`", field.name)), "{}", field.name);
     }
     assert!(!DOCUMENT.contains("`colour`"), "the control");
+}
+
+#[test]
+fn a_cap_shows_what_is_used_of_it_in_its_period() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    cap(&shop, json!({ "period": "day", "conversions_limit": 9 }));
+    cap(&shop, json!({ "period": "month", "what": "payout", "amount_limit": "99.00" }));
+    cap(&shop, json!({ "what": "revenue", "amount_limit": "99.00", "affiliate_id": 2 }));
+    cap(&shop, json!({ "what": "clicks", "clicks_limit": 99, "period": "month" }));
+    cap(&shop, json!({ "what": "clicks", "clicks_limit": 99, "period": "day", "affiliate_id": 1 }));
+    let used = || -> Vec<Value> {
+        let caps = shop.operator.lists("caps");
+        let one = |cap: &Value| shop.operator.sees(&format!("caps/{}", cap["id"]));
+        assert_eq!(caps.iter().map(one).collect::<Vec<_>>(), caps);
+        caps.into_iter().map(|cap| cap["used"].clone()).collect()
+    };
+    let nothing = vec![json!(0), json!("0.00"), json!("0.00"), json!(0), json!(0)];
+    assert_eq!(used(), nothing);
+    for link in [1, 2] {
+        shop.reports(200, &format!("click_id={}", shop.clicks(link)));
+    }
+    shop.edge.settles();
+    (0..9).for_each(|_| shop.edge.ticks());
+    assert_eq!(used(), [json!(2), json!("10.00"), json!("8.00"), json!(2), json!(1)]);
+    // The next day begins at nine hours before that of UTC.
+    shop.operator.changes("namespaces/demo", json!({ "time_zone": "Asia/Tokyo" }));
+    world.waits_ms(6 * 3_600_000);
+    assert_eq!(used(), [json!(0), json!("10.00"), json!("8.00"), json!(2), json!(0)]);
+    world.waits_ms(10 * 86_400_000);
+    assert_eq!(used(), [json!(0), json!("0.00"), json!("8.00"), json!(0), json!(0)]);
+    let changed = shop.operator.changes("caps/3", json!({ "amount_limit": "1.00" }));
+    assert_eq!(changed["used"], "8.00");
+    shop.operator.is_told(Patch, "caps/1", json!({ "used": 5 }), &["used: read_only"]);
+    // Another namespace's are its own.
+    let other = Shop::named(&world, "other", json!({}));
+    cap(&other, json!({ "conversions_limit": 9 }));
+    assert_eq!(other.operator.sees("caps/1")["used"], 0);
+    // Without it the cap is shown all the same.
+    world.database().breaks_after(crate::support::database::Break::BeforeCommit, 2);
+    assert_eq!(shop.operator.sees("caps/1")["used"], Value::Null);
+    assert_eq!(shop.operator.sees("caps/1")["used"], 0);
+    // What others pay for it: nothing.
+    let before = world.database().statements();
+    shop.operator.sees("campaigns/1");
+    let plain = world.database().statements() - before;
+    shop.operator.sees("caps/1");
+    assert_eq!(world.database().statements() - before, 2 * plain + 2);
 }

@@ -322,6 +322,7 @@ pub static CAPS: Resource = Resource {
             Field::nullable("clicks_limit", Kind::Count(1, (1 << 53) - 1)),
             Field::required("mode", Kind::Choice(&["hard", "soft"])),
             Field::text("state", LIVE, "active").filter(),
+            Field::shown("used", Kind::Used),
             Field::shown("full_in", Kind::Code),
             Field::shown("counted_since", Kind::Time),
             CREATED_AT,
