@@ -31,6 +31,7 @@ mod explain;
 mod facts_rows;
 mod history;
 mod inbox_row;
+mod initial_guard;
 pub mod json;
 pub(crate) mod json_text;
 mod judge_again;

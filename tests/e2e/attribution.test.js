@@ -19,7 +19,7 @@ test("a coupon and a customer for life credit without a click, each order once, 
   const coupon = await shop.create("coupons", { campaign_id, affiliate_id, code: "Spring10" });
   assert.equal(coupon.ref_id, place.link.id);
   await shop.create("coupons", { campaign_id, affiliate_id, code: "SPRING10" }, 409);
-  await shop.create("coupons", { campaign_id, affiliate_id: 77, code: "X" }, 422);
+  await shop.create("coupons", { campaign_id, affiliate_id: 77, code: "X" }, 400);
   const token = await shop.token("campaign", campaign_id);
 
   const byCoupon = { campaign_id, coupon: "SPRING10", order_id: "A", token };

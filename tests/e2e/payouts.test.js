@@ -28,7 +28,7 @@ test("a personal percentage of an amount in another currency is paid, explained,
   const rate = { from_currency: "KWD", to_currency: "USD", rate: "3.2500000001", valid_from: "2026-01-01T00:00:00Z" };
   assert.equal((await shop.create("rates", rate)).rate, "3.2500000001");
   await shop.create("rates", rate, 409);
-  await shop.create("payouts", { campaign_id: place.campaign.id, affiliate_id: 77 }, 422);
+  await shop.create("payouts", { campaign_id: place.campaign.id, affiliate_id: 77 }, 400);
   const token = await shop.token("campaign", place.campaign.id);
 
   const sale = { click_id: await shop.clickId(place), amount: "100.001", currency: "KWD", goal: "shoes", token };

@@ -193,7 +193,7 @@ fn bodies_are_json_objects_of_bounded_size() {
     }
     let long = |length: usize| format!("{{\"name\":\"{}\"}}", "x".repeat(length));
     assert_eq!(posts("affiliates", json, long(66_000).as_bytes()), (413, "too_large".into()));
-    assert_eq!(posts("links", json, long(66_000).as_bytes()).0, 422);
+    assert_eq!(posts("links", json, long(66_000).as_bytes()).0, 400);
     assert_eq!(posts("links", json, long(2_100_000).as_bytes()).0, 413);
 }
 

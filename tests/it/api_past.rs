@@ -243,3 +243,12 @@ fn a_visitors_way_from_click_to_conversion_can_be_read() {
     assert_eq!(entry["conversion_id"], reply["conversion_id"]);
     assert!(!entry.to_string().contains(token["token"].as_str().unwrap()));
 }
+
+#[test]
+fn a_parameter_without_a_value_is_refused_not_left_out() {
+    let world = World::new();
+    let operator = world.operator_of("demo");
+    for path in ["conversions?status=", "inbox?limit=", "tokens?level=", "hosts?limit="] {
+        operator.is_refused(Get, path, None, (400, "invalid_parameter"));
+    }
+}

@@ -83,6 +83,9 @@ struct Cap {
 
 type Click = (u32, Timestamp);
 
+/// What a visit left aside: its click, unless it led nowhere, and its page by key and text.
+type Aside = (Option<Click>, Vec<(String, String)>);
+
 /// What is used in each place: of an affiliate (0: of all), on a day.
 type Uses = BTreeMap<(u32, String), u64>;
 
@@ -95,7 +98,7 @@ struct History<'w> {
     /// aside; and those that it does not see yet, with their page.
     clicks: Vec<Click>,
     late: Vec<Click>,
-    aside: Vec<(Option<Click>, Vec<(String, String)>)>,
+    aside: Vec<Aside>,
     /// Which of the clicks are counted for whom.
     counted: BTreeMap<u32, BTreeSet<usize>>,
 }

@@ -261,7 +261,7 @@ fn a_thousand_customers_are_imported_at_once() {
     let shop = open(&world);
     let one = |n: u32| json!({ "campaign_id": 1, "customer_id": format!("person-{n}@shop.example"), "affiliate_id": 2 });
     let many = |count: u32| json!({ "customers": (0..count).map(one).collect::<Vec<_>>() });
-    shop.operator.is_refused(Method::Post, "customers", Some(many(1_001)), (422, "invalid_fields"));
+    shop.operator.is_refused(Method::Post, "customers", Some(many(1_001)), (400, "invalid_fields"));
     shop.operator.creates("customers", many(1_000));
     let reply = shop.reports(200, "campaign_id=1&customer_id=person-999@shop.example&order_id=1");
     assert_eq!(paid(&reply), (json!(2), json!("2.00")));

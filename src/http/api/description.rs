@@ -42,7 +42,7 @@ pub(in crate::http) fn describe(root: &mut Object, settings: &Settings) {
     ] {
         describe_address(root, target);
     }
-    for status in ["400", "401", "403", "404", "409", "413", "415", "422", "503"] {
+    for status in ["400", "401", "403", "404", "409", "413", "415", "503"] {
         let at = fill("components responses % ", &[status]);
         let content =
             r##"{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}"##;
@@ -169,7 +169,7 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
     let problems = match (is_named, body.is_some()) {
         (true, _) => "401 403 404 503",
         (_, false) => "400 401 403 404 503",
-        (_, true) => "400 401 403 404 409 413 415 422 503",
+        (_, true) => "400 401 403 404 409 413 415 503",
     };
     for status in problems.split(' ') {
         put(root, &fill("% responses %", &[at, status]), &reference("responses", status));

@@ -126,7 +126,7 @@ pub(super) fn invalid_fields(mut faults: Vec<FieldFault>) -> Response {
         [(field, _, message)] => format!("{field}: {message}"),
         _ => "Some fields are not valid; each is named under errors.".to_owned(),
     };
-    Response::problem_of_fields(422, "invalid_fields", &detail, &faults)
+    Response::problem_of_fields(400, "invalid_fields", &detail, &faults)
 }
 
 /// A field at fault.

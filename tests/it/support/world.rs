@@ -206,7 +206,7 @@ impl<'a> Operator<'a> {
 
     /// 422, with exactly these `field: code` faults in any order.
     pub fn is_told(&self, method: Method, path: &str, body: Value, faults: &[&str]) -> Value {
-        let problem = self.is_refused(method, path, Some(body), (422, "invalid_fields"));
+        let problem = self.is_refused(method, path, Some(body), (400, "invalid_fields"));
         let word = |fault: &Value, name: &str| fault[name].as_str().unwrap().to_owned();
         let mut told: Vec<String> = problem["errors"]
             .as_array()
