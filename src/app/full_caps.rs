@@ -54,8 +54,8 @@ pub trait CapUses {
     ) -> impl Future<Output = Result<Vec<(u64, i64)>, Unavailable>>;
 }
 
-/// Counts clicks where caps bound them, notes which hard caps are full now, and lets redirects know. A cap that is full no more because
-/// its period has ended needs no note.
+/// Counts clicks where caps bound them, notes which hard caps are full now, and lets redirects
+/// know. A cap that is full no more because its period has ended needs no note.
 ///
 /// # Errors
 /// [`Unavailable`]; the next run does it.
