@@ -10,12 +10,14 @@ use std::task::Poll;
 mod course;
 mod lanes;
 mod prepare;
+mod visitors;
 
 use super::bins::{self, Bins};
 use super::leases::{Claimed, Leases, Place};
 use super::ports::ConfigurationCopies;
 use super::sender::{Received, SendFault, Sender};
 use super::settings::{Moment, Settings};
+use super::touches::Touches;
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
@@ -113,7 +115,7 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Sender + Bins + ConfigurationCopies),
+    ports: &(impl Leases + Touches + Sender + Bins + ConfigurationCopies),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
@@ -189,7 +191,7 @@ pub async fn run(
 
 /// Claims for the connectors that have nothing left; how many it got.
 async fn claim(
-    ports: &impl Leases,
+    ports: &(impl Leases + Touches),
     lanes: &mut Lanes,
     course: &mut Course<'_>,
     now: Timestamp,
@@ -217,6 +219,7 @@ async fn claim(
     {
         course.details.clicks.extend(details);
     }
+    course.details.visitors.read(ports, &all, lanes).await;
     lanes.take(all);
     count
 }

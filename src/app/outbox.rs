@@ -104,9 +104,8 @@ const MAX_KEY: usize = 64;
 const MAX_PER_MINUTE: u32 = 30;
 
 impl NotedKeys {
-    /// The names of the macros of keys that are to be noted: they are not known to be, and it was
-    /// not done too often within this minute. Built-in macros need no
-    /// note.
+    /// The names of the macros of keys that are to be noted: they are not known to be, no built-in
+    /// macro is called so, and it was not done too often within this minute.
     pub fn unnoted<'k>(
         &self,
         namespace: &Namespace,

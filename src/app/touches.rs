@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::ports::Unavailable;
+use crate::domain::connector::Matching;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::domain::touch::Touch;
@@ -23,8 +24,10 @@ pub struct Sighting<'a> {
 }
 
 /// Of whom something is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trail {
+    /// Where.
+    pub namespace: Namespace,
     /// The visitor, where a browser reported the event.
     pub visitor: Option<String>,
     /// Backtrail's click; without a visitor it stands for the first one who brought it.
@@ -51,11 +54,13 @@ pub trait Touches {
     ) -> impl Future<Output = Result<(), Unavailable>>;
 
     /// What is known of some visitors, in their order, read in one round trip.
-    fn known(
+    fn known(&self, of: &[Trail]) -> impl Future<Output = Result<Vec<Known>, Unavailable>>;
+
+    /// How connectors of some namespaces, other than disabled ones, recognise their visitors.
+    fn matchings(
         &self,
-        namespace: &Namespace,
-        of: &[Trail],
-    ) -> impl Future<Output = Result<Vec<Known>, Unavailable>>;
+        namespaces: &[Namespace],
+    ) -> impl Future<Output = Result<Vec<(Namespace, Matching)>, Unavailable>>;
 
     /// Forgets touches after 365 days and contact data after 30, in all namespaces, so many of each.
     fn forget_touches(

@@ -62,7 +62,7 @@ const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, me
 /// Each item names its namespace, or SQLite would go through all of it.
 const END: &str = "UPDATE deliveries SET state = new.value ->> 2, due_at = NULL, ended_at = ?3, lease = NULL, \
      personal = NULL, attempts = attempts + (new.value ->> 3 IS NOT NULL) FROM json_each(?2) AS new \
-     WHERE deliveries.namespace = new.value ->> 0 AND deliveries.delivery_id = new.value ->> 1 AND deliveries.namespace = ?1 \
+     WHERE deliveries.namespace = new.value ->> 0 AND deliveries.delivery_id = new.value ->> 1 \
      AND deliveries.state = 'waiting' AND deliveries.kind = 'pixel' RETURNING deliveries.delivery_id";
 
 rows! {
@@ -115,9 +115,10 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
         now: Timestamp,
     ) -> Result<(Vec<WaitingPixel>, Known), Unavailable> {
         let parameters = vec![namespace.as_str().into(), visitor.into(), now.ms().into()];
-        let of = [Trail { visitor: Some(visitor.to_owned()), click_id: None }];
+        let (namespace, visitor) = (namespace.clone(), Some(visitor.to_owned()));
+        let of = [Trail { namespace, visitor, click_id: None }];
         let mut statements = vec![Statement::new(WAITING, parameters)];
-        statements.extend(select_known(namespace, &of));
+        statements.extend(select_known(&of));
         let results = self.run(statements).await?;
         let mut known = read_known(&of, results.get(1), results.get(2)).ok_or(Unavailable)?;
         let rows = results.first().into_iter().flatten();

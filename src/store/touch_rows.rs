@@ -9,6 +9,7 @@ use super::{Blobs, Database, Row, Statement, Stores};
 use crate::app::ports::Unavailable;
 use crate::app::touches::{Known, Sighting, Touches, Trail};
 use crate::domain::configuration::Tracking;
+use crate::domain::connector::Matching;
 use crate::domain::erasure::name_of_click;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
@@ -71,7 +72,7 @@ pub(super) const ERASE_TOUCHES: &str =
 
 /// Of whom something is asked: the visitor at 0, else the first who brought the click at 1.
 const WHO: &str = "COALESCE(k.value ->> 0, (SELECT o.visitor FROM touches AS o INDEXED BY touches_own \
-     WHERE o.namespace = ?1 AND o.parameter = '' AND o.value = k.value ->> 1 ORDER BY o.recorded_at, o.visitor LIMIT 1))";
+     WHERE o.namespace = k.value ->> 2 AND o.parameter = '' AND o.value = k.value ->> 1 ORDER BY o.recorded_at, o.visitor LIMIT 1))";
 
 rows! {
     struct TouchRow {
@@ -141,16 +142,16 @@ fn insert_contact(namespace: &Namespace, sighting: &Sighting<'_>, names: &str) -
 }
 
 /// The two `SELECT`s that tell what is known: touches, then contact data.
-pub(super) fn select_known(namespace: &Namespace, of: &[Trail]) -> [Statement; 2] {
-    let list: Vec<Json> = of.iter().map(|trail| json!([trail.visitor, trail.click_id])).collect();
-    let list = Json::Array(list).to_string();
+pub(super) fn select_known(of: &[Trail]) -> [Statement; 2] {
+    let item = |trail: &Trail| json!([trail.visitor, trail.click_id, trail.namespace.as_str()]);
+    let list = Json::Array(of.iter().map(item).collect()).to_string();
     let select = |columns: &str, table: &str, order: &str| {
         Statement::new(
             format!(
-                "SELECT k.key AS place, {columns} FROM json_each(?2) AS k CROSS JOIN {table} AS t \
-                 ON t.namespace = ?1 AND t.visitor = {WHO}{order}"
+                "SELECT k.key AS place, {columns} FROM json_each(?1) AS k CROSS JOIN {table} AS t \
+                 ON t.namespace = k.value ->> 2 AND t.visitor = {WHO}{order}"
             ),
-            vec![namespace.as_str().into(), list.as_str().into()],
+            vec![list.as_str().into()],
         )
     };
     [
@@ -206,9 +207,31 @@ impl<D: Database, B: Blobs> Touches for Stores<D, B> {
         }
     }
 
-    async fn known(&self, namespace: &Namespace, of: &[Trail]) -> Result<Vec<Known>, Unavailable> {
-        let results = self.run(select_known(namespace, of).into()).await?;
+    async fn known(&self, of: &[Trail]) -> Result<Vec<Known>, Unavailable> {
+        let results = self.run(select_known(of).into()).await?;
         read_known(of, results.first(), results.get(1)).ok_or(Unavailable)
+    }
+
+    async fn matchings(
+        &self,
+        namespaces: &[Namespace],
+    ) -> Result<Vec<(Namespace, Matching)>, Unavailable> {
+        let names: Vec<Json> = namespaces.iter().map(|name| Json::from(name.as_str())).collect();
+        let statement = Statement::new(
+            "SELECT DISTINCT c.namespace, c.matching FROM json_each(?1) AS k \
+             CROSS JOIN connectors AS c INDEXED BY connectors_matching ON c.namespace = k.value \
+             WHERE c.matching IS NOT NULL AND c.mode <> 'disabled'",
+            vec![Json::Array(names).to_string().into()],
+        );
+        let results = self.run(vec![statement]).await?;
+        let read = |row: &Row| {
+            let namespace = Namespace::parse(row.get("namespace")?.as_str()?)?;
+            Some((
+                namespace,
+                matching(&serde_json::from_str(row.get("matching")?.as_str()?).ok()?)?,
+            ))
+        };
+        Ok(results.iter().flatten().filter_map(read).collect())
     }
 
     async fn forget_touches(&self, now: Timestamp, limit: u32) -> Result<(), Unavailable> {

@@ -28,10 +28,13 @@ fn keeps(shop: &Shop<'_>, visitor: &str, touches: &[Touch], contact: &[(&str, &s
     block_on(shop.edge.stores.keep_touches(&demo(), &sighting)).unwrap();
 }
 
+fn trail(visitor: Option<&str>, click_id: Option<&str>) -> Trail {
+    let (visitor, click_id) = (visitor.map(str::to_owned), click_id.map(str::to_owned));
+    Trail { namespace: demo(), visitor, click_id }
+}
+
 fn known(shop: &Shop<'_>, visitor: Option<&str>, click_id: Option<&str>) -> Known {
-    let trail =
-        Trail { visitor: visitor.map(str::to_owned), click_id: click_id.map(str::to_owned) };
-    let mut known = block_on(shop.edge.stores.known(&demo(), &[trail])).unwrap();
+    let mut known = block_on(shop.edge.stores.known(&[trail(visitor, click_id)])).unwrap();
     assert_eq!(known.len(), 1);
     known.remove(0)
 }
@@ -89,17 +92,14 @@ fn a_click_stands_for_the_first_visitor_who_brought_it() {
     let jane = known(&shop, None, Some(&click_id));
     assert_eq!(jane, known(&shop, Some(JANE), None));
     assert_eq!(jane.contact, [("EMAIL".to_owned(), "jane@example.com".to_owned())]);
-    let of = [
-        Trail { visitor: Some(BOB.into()), click_id: Some(click_id.clone()) },
-        Trail::default(),
-        Trail { visitor: None, click_id: Some(click_id) },
-    ];
+    let of = [trail(Some(BOB), Some(&click_id)), trail(None, None), trail(None, Some(&click_id))];
     let before = world.database().batches();
-    let all = block_on(shop.edge.stores.known(&demo(), &of)).unwrap();
+    let all = block_on(shop.edge.stores.known(&of)).unwrap();
     assert_eq!(world.database().batches() - before, 1);
     assert_eq!(all, [known(&shop, Some(BOB), None), Known::default(), jane]);
-    let elsewhere = Namespace::parse("other").unwrap();
-    let none = block_on(shop.edge.stores.known(&elsewhere, &of)).unwrap();
+    let namespace = Namespace::parse("other").unwrap();
+    let elsewhere = of.map(|trail| Trail { namespace: namespace.clone(), ..trail });
+    let none = block_on(shop.edge.stores.known(&elsewhere)).unwrap();
     assert_eq!(none, vec![Known::default(); 3]);
 }
 

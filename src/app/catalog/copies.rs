@@ -93,8 +93,7 @@ fn copies_of(resource: &Resource, record: &Record, namespace: &Namespace) -> Vec
         "landing-pages" | "events" | "payouts" | "caps" => {
             vec![Wanted::Campaign(name(), id("campaign_id"))]
         }
-        // A namespace's copy lists the affiliates who are blocked, its rates, and what its connectors
-        // want to know of visitors.
+        // A namespace's copy lists the affiliates who are blocked, and its rates.
         "rates" => vec![Wanted::Namespace(name())],
         "affiliates" => {
             let custom_id = record.get("custom_id").and_then(Value::as_str);

@@ -178,11 +178,16 @@ impl Lanes {
         self.lanes.get(place)
     }
 
-    /// The webhook of a delivery's connector.
-    pub(super) fn webhook_of(&self, claimed: &Claimed) -> Option<&Webhook> {
+    /// The lane of a delivery's connector.
+    pub(super) fn lane_of(&self, claimed: &Claimed) -> Option<&Lane> {
         let is_it =
             |lane: &&Lane| lane.name.1 == claimed.connector_id && lane.name.0 == claimed.namespace;
-        self.lanes.iter().find(is_it)?.webhook.as_deref().ok()
+        self.lanes.iter().find(is_it)
+    }
+
+    /// The webhook of a delivery's connector.
+    pub(super) fn webhook_of(&self, claimed: &Claimed) -> Option<&Webhook> {
+        self.lane_of(claimed)?.webhook.as_deref().ok()
     }
 
     fn is_free(&self, lane: &Lane, now: Timestamp) -> bool {

@@ -1,21 +1,24 @@
 //! What a claimed delivery becomes: a request, or an end without one.
 
-use std::borrow::Cow;
-
 use super::Means;
 use super::course::becomes;
 use super::lanes::Lanes;
+use super::visitors::{Visitors, is_wanted};
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
-use crate::domain::connector::Mode;
+use crate::app::touches::Known;
 use crate::domain::connector::address::{AddressFault, Policy, check};
 use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
 use crate::domain::connector::webhook::Webhook;
+use crate::domain::connector::{Matching, Mode};
+use crate::domain::delivery::filled::Filled;
 use crate::domain::delivery::outcome::{Answer, Fate};
-use crate::domain::delivery::{State, standard_webhooks};
+use crate::domain::delivery::values::IS_TEST;
+use crate::domain::delivery::{State, Values, standard_webhooks};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::domain::touch::{Match, find_match};
 
 /// For so long a delivery waits for the row of its click.
 const CLICK_WAIT_MS: u64 = 2 * MINUTE_MS;
@@ -23,11 +26,16 @@ const CLICK_WAIT_MS: u64 = 2 * MINUTE_MS;
 /// How often it looks for it.
 const CLICK_EVERY_MS: u64 = 5 * SECOND_MS;
 
+/// How soon it is tried again where the ledger did not tell of the visitor.
+const UNREAD_WAIT_MS: u64 = 5 * SECOND_MS;
+
 /// What was read for the deliveries of a run.
 #[derive(Default)]
 pub(super) struct Details {
     /// Of Backtrail's clicks.
     pub(super) clicks: Vec<ClickDetail>,
+    /// Of visitors.
+    pub(super) visitors: Visitors,
 }
 
 impl Details {
@@ -82,7 +90,21 @@ pub(super) fn prepare(
     if is_awaited {
         return done(None, Becomes::Waiting(now.plus_ms(CLICK_EVERY_MS)));
     }
-    let mut request = render(webhook, claimed, click, means);
+    let nobody = Known::default();
+    let (known, all): (&Known, &[Matching]) = match is_wanted(lane) {
+        false => (&nobody, &[]),
+        true => match details.visitors.of(claimed) {
+            Some(known) => known,
+            // To send without knowing would be to send to whom it does not belong.
+            None => return done(None, Becomes::Waiting(now.plus_ms(UNREAD_WAIT_MS))),
+        },
+    };
+    let find = |matching| find_match(matching, all, &known.touches, claimed.happened_at);
+    let matched = lane.connector.matching.as_ref().map(find);
+    if matched == Some(Match::None) {
+        return done(None, Becomes::Ended(State::NoClickMatch));
+    }
+    let mut request = render(webhook, claimed, (click, known, matched), means);
     let secrets = lane.connector.secrets.signing(
         &means.settings.keyring,
         &claimed.namespace,
@@ -93,7 +115,9 @@ pub(super) fn prepare(
     let signed =
         standard_webhooks::headers(&secrets, &claimed.delivery_id, now, &request.url, body);
     request.headers.extend(signed);
-    if lane.connector.mode == Mode::Test && !claimed.is_forced {
+    // Nobody is told of a test as if it were real, whatever the connector became since.
+    let is_test = claimed.values.iter().any(|(key, _)| key == IS_TEST);
+    if (lane.connector.mode == Mode::Test || is_test) && !claimed.is_forced {
         let attempt = Attempt {
             at: now,
             method: request.method,
@@ -147,24 +171,20 @@ fn fails(
 fn render(
     webhook: &Webhook,
     claimed: &Claimed,
-    click: Option<&ClickDetail>,
+    (click, known, matched): (Option<&ClickDetail>, &Known, Option<Match<'_>>),
     means: &Means<'_>,
 ) -> Outgoing {
-    let drawn = (means.random)().first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    let random = drawn.to_string();
-    let of_click = click.map(|detail| detail.values.as_slice()).unwrap_or_default();
-    let known = [claimed.values.as_slice(), &claimed.personal, of_click];
-    let lookup = |key: &str| -> Option<Cow<'_, str>> {
-        let found = known.iter().copied().flatten().find(|(name, _)| name == key);
-        match (found, key) {
-            (Some((_, value)), _) => Some(Cow::Borrowed(value.as_str())),
-            (None, "EVENT_NAME") => Some(Cow::Borrowed(claimed.event_name.as_str())),
-            (None, "BACKTRAIL_CLICK_ID" | "CLICK_ID") => {
-                claimed.click_id.as_deref().map(Cow::Borrowed)
-            }
-            (None, "random") => Some(Cow::Borrowed(random.as_str())),
-            _ => None,
-        }
+    let nothing = Values::new();
+    let filled = Filled {
+        event_name: &claimed.event_name,
+        happened_at: claimed.happened_at,
+        click_id: claimed.click_id.as_deref(),
+        values: &claimed.values,
+        personal: [&claimed.personal, &known.contact],
+        click: click.map_or(&nothing, |detail| &detail.values),
+        touches: &known.touches,
+        matched,
+        random: (means.random)().first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes)),
     };
-    webhook.render(&lookup)
+    filled.with(|lookup| webhook.render(lookup))
 }

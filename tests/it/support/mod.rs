@@ -7,6 +7,7 @@ pub mod edge;
 pub mod receivers;
 pub mod sending;
 pub mod shop;
+pub mod visitor;
 pub mod world;
 pub mod zones;
 
