@@ -275,3 +275,22 @@ fn an_erased_persons_visitor_is_forgotten_and_comes_back_by_no_later_report() {
     Visitor::of(&shop, 3).reports(json!({ "click_id": jane, "contact": { "email": "jane" } }));
     assert_eq!((shop.count("touches"), shop.count("visitors")), (2, 1));
 }
+
+#[test]
+fn the_document_names_every_field_of_a_report_and_of_its_answer() {
+    let document = include_str!("../../docs/tracking-pages.md");
+    let frame: Value =
+        serde_json::from_str(include_str!("../../src/http/openapi/frame.json")).unwrap();
+    for schema in ["SiteEvent", "Receipt", "FiredPixel"] {
+        let fields = &frame["components"]["schemas"][schema]["properties"];
+        for field in fields.as_object().unwrap().keys().filter(|field| *field != "received") {
+            assert!(document.contains(&format!("`{field}`")), "{field}");
+        }
+    }
+    let script = include_str!("../../src/http/tracker.js");
+    let (_, commands) = script.split_once("const commands = {").unwrap();
+    for command in ["track", "set", "consent"] {
+        assert!(commands.contains(&format!("    {command}: ")), "{command}");
+        assert!(document.contains(&format!("`backtrail('{command}'")), "{command}");
+    }
+}
