@@ -2,6 +2,7 @@
 
 use crate::app::answers::Answers;
 use crate::app::bins::Bins;
+use crate::app::count_clicks::ClickCounts;
 use crate::app::doubts::{Doubt, Doubts};
 use crate::app::examine::{Examinations, examine_all};
 use crate::app::full_caps::{CapWatch, note_full_caps};
@@ -122,10 +123,10 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
 }
 
 /// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
-/// that are stale, notes which caps are full, forgets visitors and what request bins had, then notes
-/// that it ran.
+/// that are stale, counts clicks that caps bound, notes which caps are full, forgets visitors and what
+/// request bins had, then notes that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Touches + Bins + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + ClickCounts + Touches + Bins + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,

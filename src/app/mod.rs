@@ -11,6 +11,7 @@ pub mod bins;
 pub mod catalog;
 pub mod collect;
 pub mod connectors;
+pub mod count_clicks;
 pub mod deliver;
 pub mod deliveries;
 pub mod doubts;

@@ -114,14 +114,22 @@ struct Field<'a> {
     value: Cow<'a, str>,
     /// A nested JSON value: its brackets are not those of a placeholder.
     is_nested: bool,
+    /// The canonical name, and the name as it was sent, if it is one of ours.
+    known: Option<(&'static str, &'static str)>,
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
+    fn new(wire: Cow<'a, str>, value: Cow<'a, str>, is_nested: bool) -> Self {
+        let known = known_name(&wire);
+        Self { wire, value, is_nested, known }
+    }
+
     /// Whether two fields mean the same parameter.
     fn is_same_parameter(&self, other: &Self) -> bool {
-        match (canonical_name(&self.wire), canonical_name(&other.wire)) {
+        match (self.known, other.known) {
             (None, None) => self.wire == other.wire,
-            (ours, theirs) => ours == theirs,
+            (Some((ours, _)), Some((theirs, _))) => ours == theirs,
+            _ => false,
         }
     }
 }
@@ -179,7 +187,7 @@ fn form_fields(text: &str) -> Result<Vec<Field<'_>>, Refusal> {
             let value = encoding::decode(value).ok_or_else(|| {
                 Refusal::of(Reason::InvalidParameter, named(&wire), "The value is not UTF-8.")
             })?;
-            Ok(Field { wire, value, is_nested: false })
+            Ok(Field::new(wire, value, false))
         })
         .collect()
 }
@@ -297,7 +305,7 @@ fn sort_out(fields: Vec<Field<'_>>, warnings: &mut Vec<Warning>) -> Result<Param
                 "The parameter contains a NUL character.",
             ));
         }
-        if let Some((canonical, wire)) = known_name(&field.wire) {
+        if let Some((canonical, wire)) = field.known {
             check_known(canonical, wire, &field)?;
             parameters.known.push(Known { canonical, wire, value: field.value.into_owned() });
         } else if parameters.unknown.len() < MAX_UNKNOWN

@@ -12,7 +12,7 @@
 mod tests;
 
 use std::cmp::Reverse;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::click_id::Country;
 use super::configuration::Status;
@@ -68,22 +68,36 @@ impl Limits {
 /// `affiliate 3, goal "shoes"`, or `everything`.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let countries = || self.countries.iter().map(Country::as_str).collect::<Vec<_>>().join(" ");
-        let event = |id| match id {
-            INITIAL => "initial conversions".to_owned(),
-            id => format!("event {id}"),
+        let mut separator = "";
+        let mut limit = |what: fmt::Arguments<'_>| {
+            f.write_str(std::mem::replace(&mut separator, ", "))?;
+            f.write_fmt(what)
         };
-        let named = [
-            self.affiliate_id.map(|id| format!("affiliate {id}")),
-            self.coupon.as_ref().map(|code| format!("coupon {code:?}")),
-            self.is_lifetime.then(|| "lifetime".to_owned()),
-            self.event_id.map(event),
-            self.goal.as_ref().map(|goal| format!("goal {goal:?}")),
-            (!self.countries.is_empty()).then(|| format!("clicks from {}", countries())),
-        ];
-        let named: Vec<String> = named.into_iter().flatten().collect();
-        f.write_str(if named.is_empty() { "everything" } else { "" })?;
-        f.write_str(&named.join(", "))
+        if *self == Self::default() {
+            return limit(format_args!("everything"));
+        }
+        if let Some(id) = self.affiliate_id {
+            limit(format_args!("affiliate {id}"))?;
+        }
+        if let Some(code) = &self.coupon {
+            limit(format_args!("coupon {code:?}"))?;
+        }
+        if self.is_lifetime {
+            limit(format_args!("lifetime"))?;
+        }
+        match self.event_id {
+            None => {}
+            Some(INITIAL) => limit(format_args!("initial conversions"))?,
+            Some(id) => limit(format_args!("event {id}"))?,
+        }
+        if let Some(goal) = &self.goal {
+            limit(format_args!("goal {goal:?}"))?;
+        }
+        if !self.countries.is_empty() {
+            let countries: Vec<_> = self.countries.iter().map(Country::as_str).collect();
+            limit(format_args!("clicks from {}", countries.join(" ")))?;
+        }
+        Ok(())
     }
 }
 
@@ -182,17 +196,17 @@ impl Choice<'_> {
             }
             Some(_) => format!("the most specific of {} that apply", self.lost.len() + 1),
         };
-        let named: Vec<String> =
-            self.lost.iter().take(MAX_NAMED).map(ToString::to_string).collect();
-        if !named.is_empty() {
-            why.push_str(&format!("; lost: {}", named.join(", ")));
+        // Writing to a string cannot fail.
+        let mut say = |what: fmt::Arguments<'_>| why.write_fmt(what).unwrap_or_default();
+        for (index, lost) in self.lost.iter().take(MAX_NAMED).enumerate() {
+            say(format_args!("{}{lost}", if index == 0 { "; lost: " } else { ", " }));
         }
         let unnamed = self.lost.len().saturating_sub(MAX_NAMED);
         if unnamed > 0 {
-            why.push_str(&format!(" and {unnamed} more"));
+            say(format_args!(" and {unnamed} more"));
         }
         if self.unmatched > 0 {
-            why.push_str(&format!("; not matching: {}", self.unmatched));
+            say(format_args!("; not matching: {}", self.unmatched));
         }
         why
     }

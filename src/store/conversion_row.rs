@@ -1,14 +1,16 @@
 //! The row of a conversion, as in the table and in the answer copies.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::row::rows;
-use super::{Statement, Value, cap_rows, changes, customer_rows, erased_rows, json};
+use super::{Statement, Value, cap_rows, changes, customer_rows, erased_rows, initial_guard, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
 use crate::domain::delivery::of_conversion::REPORTED_AS;
-use crate::domain::judgement::{AssumedInitial, Assumptions, InitialBy};
+use crate::domain::judgement::{Assumptions, InitialBy};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::namespace::Namespace;
 use crate::domain::permission::Proof;
@@ -229,104 +231,67 @@ pub(crate) fn insert(
     // affiliate_id ?12 and event_id ?13. What the guards need besides follows.
     let mut parameters = vec![Value::from(namespace.as_str())];
     parameters.extend(ConversionRow::of(conversion).values());
-    let mut guards: Vec<String> = Vec::new();
+    let mut guards: Vec<Cow<'static, str>> = Vec::new();
     if assumed.is_one_per_click {
-        guards.push(
-            "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
-             WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)"
-                .to_owned(),
-        );
+        guards.push(IS_FIRST_OF_CLICK.into());
     }
     let mut bind = |value: Value| {
         parameters.push(value);
         format!("?{}", parameters.len())
     };
     if let (Some(initial), Some(by)) = (&assumed.initial, &assumed.question.initial) {
-        guards.push(initial_stands(conversion, initial, by, &mut bind));
+        guards.push(initial_guard::initial_stands(conversion, initial, by, &mut bind));
     }
     if let Some(near) = &assumed.question.near {
         let [before, after] = near.conversion_ids.each_ref().map(|id| bind(id.as_str().into()));
         let (from, to) = (bind(near.between.0.ms().into()), bind(near.between.1.ms().into()));
-        guards.push(format!(
-            "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 \
-             AND conversion_id IN ({before}, {after}) AND received_at BETWEEN {from} AND {to})"
-        ));
+        guards.push(
+            format!(
+                "NOT EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 \
+                 AND conversion_id IN ({before}, {after}) AND received_at BETWEEN {from} AND {to})"
+            )
+            .into(),
+        );
     }
     if let Some(InitialBy::Customer { customer_id, .. }) = &assumed.question.initial
         && assumed.question.is_one_per_customer
     {
         let customer_id = bind(customer_id.as_str().into());
         let others = customer_rows::conversions_of(&customer_id, "?11", "?13");
-        guards.push(format!("NOT EXISTS ({others})"));
+        guards.push(format!("NOT EXISTS ({others})").into());
     }
     if let Some(customership) = &conversion.customer {
-        guards.extend(customer_rows::belongs_as_seen(customership, &mut bind));
+        let guard = customer_rows::belongs_as_seen(customership, &mut bind);
+        guards.extend(guard.map(Cow::from));
     }
     guards.extend(erased_rows::is_nobody_erased(conversion.click_id.as_deref(), erased, &mut bind));
     let (mut column, mut mark) = ("", String::new());
     if !assumed.caps.places.is_empty() {
         (column, mark) = (", caps", format!(", {}", bind(cap_rows::marks(&assumed.caps).into())));
-        guards.extend(cap_rows::guard(&assumed.caps, &mut bind));
+        guards.extend(cap_rows::guard(&assumed.caps, &mut bind).map(Cow::from));
     }
-    let guard = if guards.is_empty() { "true".to_owned() } else { guards.join(" AND ") };
-    let sql = format!(
-        "INSERT INTO conversions (namespace, {COLUMNS}{column}) SELECT {PLACEHOLDERS}{mark} WHERE {guard} \
-         ON CONFLICT DO NOTHING"
-    );
+    let mut sql = String::with_capacity(SQL_BYTES);
+    for piece in ["INSERT INTO conversions (namespace, ", COLUMNS, column, ") SELECT "] {
+        sql.push_str(piece);
+    }
+    sql.push_str(PLACEHOLDERS);
+    sql.push_str(&mark);
+    for (index, guard) in guards.iter().enumerate() {
+        sql.push_str(if index == 0 { " WHERE " } else { " AND " });
+        sql.push_str(guard);
+    }
+    // Without a guard the parser would take ON for a join's.
+    sql.push_str(if guards.is_empty() { " WHERE true" } else { "" });
+    sql.push_str(" ON CONFLICT DO NOTHING");
     Statement::new(sql, parameters)
 }
 
-/// That the initial conversion is there, counts, and credits whom the event credits.
-fn initial_stands(
-    conversion: &Conversion,
-    initial: &AssumedInitial,
-    by: &InitialBy,
-    bind: &mut impl FnMut(Value) -> String,
-) -> String {
-    let of_order = |order: String| {
-        format!(
-            "INDEXED BY conversions_order WHERE namespace = ?1 AND order_id = {order} AND is_test = 0"
-        )
-    };
-    let found = match by {
-        // As a rule it is the click of the event itself, which is bound already.
-        InitialBy::Click(click_id) if conversion.click_id.as_ref() == Some(click_id) => {
-            "INDEXED BY conversions_click WHERE namespace = ?1 AND click_id = ?8".to_owned()
-        }
-        InitialBy::Click(click_id) => format!(
-            "INDEXED BY conversions_click WHERE namespace = ?1 AND click_id = {}",
-            bind(click_id.as_str().into())
-        ),
-        InitialBy::Order(_, order_id) => of_order(bind(order_id.as_str().into())),
-        InitialBy::Customer { customer_id, parent_order_id, .. } => {
-            let customer_id = bind(customer_id.as_str().into());
-            let by_customer = customer_rows::initial_of(&customer_id, "?11");
-            let by_order = parent_order_id.as_ref().map(|order| {
-                let order = bind(order.as_str().into());
-                format!(
-                    "SELECT conversion_id FROM conversions {} AND campaign_id = ?11 AND event_id = 0",
-                    of_order(order)
-                )
-            });
-            let by_order = by_order.unwrap_or_else(|| "NULL".to_owned());
-            format!(
-                "WHERE namespace = ?1 AND conversion_id = COALESCE(({by_customer}), ({by_order}))"
-            )
-        }
-    };
-    let since = match initial.since {
-        Some(since) => format!(" AND occurred_at >= {}", bind(since.ms().into())),
-        None => String::new(),
-    };
-    format!(
-        "EXISTS (SELECT 1 FROM conversions {found} \
-         AND campaign_id = ?11 AND event_id = 0 AND affiliate_id = ?12 AND ref_id = ?10 \
-         AND {STANDS}{since})"
-    )
-}
+/// About as many bytes as the text of [`insert`] has.
+const SQL_BYTES: usize = 1_200;
 
-/// That a conversion can be followed by events.
-pub(crate) const STANDS: &str = "status IN ('pending', 'hold', 'approved')";
+/// That the click has no conversion of this kind.
+const IS_FIRST_OF_CLICK: &str = "NOT EXISTS (SELECT 1 FROM conversions INDEXED BY conversions_click \
+     WHERE namespace = ?1 AND click_id = ?8 AND event_id = ?13)";
 
 fn sent_money(text: &str) -> SentMoney {
     let names =

@@ -1,7 +1,7 @@
 //! Customers: who they are, to whom they belong, and which conversions are theirs. Nothing of this
 //! is read or written for a conversion that names no customer.
 
-use super::conversion_row::STANDS;
+use super::initial_guard::STANDS;
 use super::row::{Read as _, rows};
 use super::{Row, Statement, Value};
 use crate::app::ports::Unavailable;

@@ -1,5 +1,7 @@
 //! Who was erased, as it is asked before anything is written of anybody.
 
+use std::borrow::Cow;
+
 use super::{Blobs, Database, Row, Statement, Stores, Value};
 use crate::app::ports::InboxEntry;
 use crate::domain::erasure::{name_of_click, names_of_customer};
@@ -21,11 +23,11 @@ pub(crate) fn is_nobody_erased(
     click_id: Option<&str>,
     customer: &[String],
     bind: &mut impl FnMut(Value) -> String,
-) -> Vec<String> {
+) -> Vec<Cow<'static, str>> {
     let click = "NOT EXISTS (SELECT 1 FROM erased_persons WHERE namespace = ?1 AND person = substr(?8, 33))";
-    let mut guards: Vec<String> = click_id.map(|_| click.to_owned()).into_iter().collect();
+    let mut guards: Vec<_> = click_id.map(|_| click.into()).into_iter().collect();
     if !customer.is_empty() {
-        guards.push(format!("NOT {}", is_erased(customer, bind)));
+        guards.push(format!("NOT {}", is_erased(customer, bind)).into());
     }
     guards
 }

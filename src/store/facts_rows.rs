@@ -1,6 +1,7 @@
 //! What is recorded of a postback's key, click, order and initial conversion, as SQL reads it.
 
-use super::conversion_row::{COLUMNS, ConversionRow, STANDS};
+use super::conversion_row::{COLUMNS, ConversionRow};
+use super::initial_guard::STANDS;
 use super::row::Read as _;
 use super::sql::Sql;
 use super::{Row, Statement, customer_rows};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json_text::push_object;
+use super::json_text::{ArrayText, push_object, push_text};
 use crate::domain::verdict::{Warning, WarningCode};
 
 /// Names and values as the text of a JSON object, in order.
@@ -30,17 +30,23 @@ pub(crate) fn texts(text: &str) -> Vec<String> {
 
 /// Warnings as the text of a JSON array, in the shape of the wire.
 pub(crate) fn warnings_to_text(warnings: &[Warning]) -> String {
-    let list: Vec<Value> = warnings.iter().map(warning_to_json).collect();
-    Value::Array(list).to_string()
-}
-
-/// A warning in the shape of the wire.
-pub(crate) fn warning_to_json(warning: &Warning) -> Value {
-    serde_json::json!({
-        "code": warning.code.as_str(),
-        "parameter": warning.parameter,
-        "message": warning.message,
-    })
+    let mut text = String::new();
+    let mut list = ArrayText::begin(&mut text);
+    for warning in warnings {
+        let place = list.place();
+        place.push_str("{\"code\":");
+        push_text(place, warning.code.as_str());
+        place.push_str(",\"parameter\":");
+        match &warning.parameter {
+            Some(parameter) => push_text(place, parameter),
+            None => place.push_str("null"),
+        }
+        place.push_str(",\"message\":");
+        push_text(place, &warning.message);
+        place.push('}');
+    }
+    list.end();
+    text
 }
 
 /// The warnings of a text that [`warnings_to_text`] wrote.

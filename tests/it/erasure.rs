@@ -128,7 +128,7 @@ fn everything(shop: &Shop<'_>) -> Vec<(String, Vec<Value>)> {
     names.map(|name| (name.clone(), shop.rows(&format!("SELECT * FROM {name}")))).collect()
 }
 
-const MONEY: &str = "SELECT conversion_id, namespace, click_id, campaign_id, affiliate_id, ref_id, event_id, status, amount, \
+pub const MONEY: &str = "SELECT conversion_id, namespace, click_id, campaign_id, affiliate_id, ref_id, event_id, status, amount, \
      revenue, payout, first_revenue, first_payout, sent_money, refunds, request_id FROM conversions ORDER BY conversion_id";
 
 /// Calls until all is done; what was erased in all.

@@ -49,7 +49,7 @@ fn field<'a>(wire: String, raw: &'a str) -> Result<Field<'a>, Refusal> {
             "The value is not valid Unicode.",
         ));
     };
-    Ok(Field { wire: Cow::Owned(wire), value, is_nested })
+    Ok(Field::new(Cow::Owned(wire), value, is_nested))
 }
 
 /// A JSON string's value; nothing if it has half of a surrogate pair.

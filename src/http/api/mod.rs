@@ -36,6 +36,7 @@ use crate::app::connectors::Neighbourhood;
 use crate::app::deliveries::Deliveries;
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
+use crate::app::full_caps::CapUses;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
 use crate::app::judge_again::{Budget, Refused};
@@ -73,9 +74,9 @@ impl<S> Stores for S where
 {
 }
 
-/// What explaining, judging again, erasing and sending again need of them.
-pub trait Explanations: Archive + Refused + Budget + Eraser + Deliveries {}
-impl<S: Archive + Refused + Budget + Eraser + Deliveries> Explanations for S {}
+/// What explaining, judging again, erasing, showing caps and sending again need of them.
+pub trait Explanations: Archive + Refused + Budget + Eraser + CapUses + Deliveries {}
+impl<S: Archive + Refused + Budget + Eraser + CapUses + Deliveries> Explanations for S {}
 
 /// What connectors need of them.
 pub trait Integrations: Neighbourhood + Bins + Sender {}
