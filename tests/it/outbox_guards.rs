@@ -364,7 +364,11 @@ fn no_statement_about_deliveries_goes_through_those_of_others() {
     shop.operator.calls(Method::Delete, &format!("persons?click_id={id}"), None, 200);
     let tables = ["deliveries", "connectors", "event_keys"];
     let plans = world.database().plans().into_iter();
-    let about: Vec<_> = plans.filter(|(sql, _)| tables.iter().any(|t| sql.contains(t))).collect();
+    // A namespace's settings are read with all its rates.
+    let is_about = |sql: &str| {
+        tables.iter().any(|table| sql.contains(table)) && !sql.contains("FROM namespaces")
+    };
+    let about: Vec<_> = plans.filter(|(sql, _)| is_about(sql)).collect();
     assert!(about.len() >= 10, "{about:#?}");
     for (sql, steps) in about {
         for step in steps {
