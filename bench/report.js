@@ -41,7 +41,7 @@ function plain(title, ours, theirs, target, digits = 2) {
   return [title, show(ours), show(theirs), "", spread, wish(target), reached(ours?.max ?? ours?.median, target)];
 }
 
-function lines({ redirect, latency, stored, postback, event, counts, size, startup, restart }) {
+function lines({ redirect, latency, stored, postback, event, deliver, counts, size, startup, restart }) {
   const found = [];
   if (redirect) {
     const { backtrail_off: a, redirect: b } = redirect;
@@ -72,6 +72,12 @@ function lines({ redirect, latency, stored, postback, event, counts, size, start
     found.push(ratio("— CPU µs each", a, b, "cpuMicros"));
     found.push(plain("— D1 rows written per conversion", counted.rows, undefined, { most: 8 }));
     found.push(plain("— D1 round trips per conversion", counted.roundTrips));
+  }
+  if (deliver) {
+    const { drained, alone, hanging } = deliver;
+    const speed = summary(drained, "perSecond");
+    found.push(["deliveries/s, 10,000 due to one receiver", whole(speed.median), "", "", range(speed.min, speed.max, 0), "≥ 300", reached(speed.min, { least: 300 })]);
+    found.push(ratio("100 deliveries to each of nine receivers, while a tenth hangs against while it answers: seconds", hanging, alone, "othersSeconds", { most: 1.5 }));
   }
   if (counts) {
     found.push(plain("D1 statements per 1,000 concurrent clicks", counts.statements, undefined, { most: 20 }, 0));

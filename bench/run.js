@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withBench } from "./bench.js";
+import { deliver } from "./deliver.js";
 import { event } from "./event.js";
 import * as measure from "./measure.js";
 import { ROOT } from "./modules.js";
@@ -14,6 +15,7 @@ const MEASUREMENTS = {
   stored: measure.store,
   postback: measure.postback,
   event,
+  deliver,
   counts: once.counts,
   size: once.size,
   startup: once.startup,

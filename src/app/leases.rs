@@ -156,8 +156,10 @@ pub struct Known {
 }
 
 /// What is known of Backtrail's click.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClickDetail {
+    /// Whose click; others learn nothing of it.
+    pub namespace: Namespace,
     /// Which click.
     pub click_id: String,
     /// Values by the keys of macros.

@@ -168,6 +168,10 @@ pub async fn behind(env: JsValue, duty: String) {
         "x" => {
             let (memory, doubts) = (&isolate.memory, &isolate.doubts);
             errands::examine(&stores, memory, doubts, &settings, &moment(now())).await;
+            // What a rule changes is told, too.
+            if isolate.memory.wake.take() {
+                wake(&env, &isolate).await;
+            }
         }
         "q" => wake(&env, &isolate).await,
         _ => {

@@ -28,7 +28,7 @@ const PARAMETERS_AT: usize = 18;
 const CLICK_ID_AT: usize = 4;
 
 /// The key of `clicks` begins with the time, which the id tells.
-const SELECT: &str = "SELECT c.click_id, c.source, c.country, c.device, c.os, c.browser, c.referrer, c.user_agent, \
+const SELECT: &str = "SELECT c.namespace, c.click_id, c.source, c.country, c.device, c.os, c.browser, c.referrer, c.user_agent, \
      c.external_click_id, c.parameters FROM json_each(?1) AS k CROSS JOIN clicks AS c \
      ON c.namespace = k.value ->> 0 AND c.time = k.value ->> 1 AND c.page = k.value ->> 2 AND c.ordinal = k.value ->> 3 \
      AND c.click_id = k.value ->> 4";
@@ -45,7 +45,11 @@ fn subs(parameters: &str) -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_ascii_uppercase(), value))
 }
 
-fn detail(click_id: &str, at: impl Fn(&str, usize) -> Option<String>) -> ClickDetail {
+fn detail(
+    namespace: &Namespace,
+    click_id: &str,
+    at: impl Fn(&str, usize) -> Option<String>,
+) -> ClickDetail {
     let columns = COLUMNS.iter().filter_map(|(column, key, place)| {
         Some(((*key).to_owned(), at(column, *place).filter(|value| !value.is_empty())?))
     });
@@ -53,19 +57,20 @@ fn detail(click_id: &str, at: impl Fn(&str, usize) -> Option<String>) -> ClickDe
     if let Some(parameters) = at("parameters", PARAMETERS_AT) {
         values.extend(subs(&parameters));
     }
-    ClickDetail { click_id: click_id.to_owned(), values }
+    ClickDetail { namespace: namespace.clone(), click_id: click_id.to_owned(), values }
 }
 
 fn of_row(row: &Row) -> Option<ClickDetail> {
     let text = |column: &str, _| row.get(column)?.as_str().map(str::to_owned);
-    Some(detail(row.get("click_id")?.as_str()?, text))
+    let namespace = Namespace::parse(row.get("namespace")?.as_str()?)?;
+    Some(detail(&namespace, row.get("click_id")?.as_str()?, text))
 }
 
 fn of_copy(entry: &Json, namespace: &Namespace, click_id: &str) -> Option<ClickDetail> {
     let text = |_: &str, place: usize| entry.get(place)?.as_str().map(str::to_owned);
     let is_it = entry.get(0)?.as_str()? == namespace.as_str()
         && entry.get(CLICK_ID_AT)?.as_str()? == click_id;
-    is_it.then(|| detail(click_id, text))
+    is_it.then(|| detail(namespace, click_id, text))
 }
 
 /// The details of those that are found.
@@ -90,8 +95,12 @@ pub(super) async fn read<D: Database, B: Blobs>(
     if !stores.settings.has_click_copies {
         return Ok(found);
     }
-    let is_missing = |id: &str| !found.iter().any(|detail| detail.click_id == id);
-    let missing: Vec<_> = named.iter().filter(|(_, id, _)| is_missing(id)).collect();
+    let is_missing = |(namespace, id, _): &&(&Namespace, &String, _)| {
+        let is_it =
+            |detail: &ClickDetail| detail.click_id == **id && detail.namespace == **namespace;
+        !found.iter().any(is_it)
+    };
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
     let pages: BTreeSet<u64> = missing.iter().map(|(.., id)| id.page).collect();
     for page in pages.into_iter().take(MAX_PAGES) {
         // A copy that is not there, or cannot be read, proves nothing.

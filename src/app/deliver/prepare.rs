@@ -38,6 +38,13 @@ pub(super) struct Details {
     pub(super) visitors: Visitors,
 }
 
+impl Details {
+    /// What is known of a namespace's click.
+    fn click(&self, namespace: &Namespace, id: &str) -> Option<&ClickDetail> {
+        self.clicks.iter().find(|detail| detail.click_id == id && detail.namespace == *namespace)
+    }
+}
+
 /// What is to be done with a delivery.
 pub(super) enum Prepared {
     /// This is to be sent.
@@ -75,10 +82,7 @@ pub(super) fn prepare(
         Ok(webhook) => webhook,
         Err(error) => return fails(claimed, None, error, means, now),
     };
-    let click = claimed
-        .click_id
-        .as_deref()
-        .and_then(|id| details.clicks.iter().find(|detail| detail.click_id == id));
+    let click = claimed.click_id.as_deref().and_then(|id| details.click(&claimed.namespace, id));
     let is_awaited = click.is_none()
         && claimed.click_id.is_some()
         && now.ms_since(claimed.created_at) < CLICK_WAIT_MS

@@ -46,6 +46,18 @@ impl<'w> Sending<'w> {
         }
     }
 
+    /// The same where the namespace is there already.
+    pub fn beside_of(world: &'w World) -> Self {
+        let operator = Operator { namespace: "demo".into(), ..world.root() };
+        Self {
+            edge: Edge::of(world),
+            operator,
+            wakes: RefCell::default(),
+            inserted: Cell::new(0),
+            space: Cell::new("demo"),
+        }
+    }
+
     /// The same outbox, and another isolate that sends.
     pub fn beside(&self) -> Self {
         let world = self.edge.world;

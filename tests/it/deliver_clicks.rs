@@ -1,0 +1,105 @@
+//! What templates say of Backtrail's click: its row, its copy, and how long both are waited for.
+
+use backtrail::domain::time::SECOND_MS;
+use serde_json::json;
+
+use crate::support::sending::get;
+use crate::support::{Sending, Shop, World};
+
+const TEMPLATE: &str = "https://hooks.example/in?s={sub1}&x={external_click_id}&c={click_id}&d={device}&o={source}&u={{SUB2}}";
+
+/// A shop whose clicks are not written yet, one of them, and a delivery that tells of it.
+fn told<'w>(world: &'w World) -> (Shop<'w>, Sending<'w>, String) {
+    let shop = Shop::open(world);
+    let demo = Sending::beside_of(world);
+    let query = "/click?campaign_id=1&ref_id=1&sub1=a%26b&sub2=two&aff_click_id=own&source=mail";
+    let id = crate::support::shop::id_in(&crate::support::shop::location(&shop.visits(query)));
+    demo.has_connector(1, "enabled", &get(TEMPLATE));
+    demo.has_waiting_with(1, 1, "webhook", &format!("'{id}'"), "{}", "NULL");
+    (shop, demo, id)
+}
+
+fn url(id: &str) -> String {
+    format!("https://hooks.example/in?s=a%26b&x=own&c={id}&d=desktop&o=mail&u=two")
+}
+
+#[test]
+fn the_clicks_row_fills_in_what_templates_say_of_it() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    shop.edge.settles();
+    world.stores.blobs.clear();
+    demo.sends();
+    assert_eq!(demo.got()[0].url, url(&id));
+}
+
+#[test]
+fn while_the_row_is_not_there_its_copy_does() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    shop.edge.settles();
+    demo.execute("DELETE FROM clicks");
+    demo.sends();
+    assert_eq!(demo.got()[0].url, url(&id));
+}
+
+#[test]
+fn without_either_it_waits_two_minutes_and_then_goes_without() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    let mut looks = 0;
+    while demo.sends().sent == 0 {
+        assert_eq!(demo.states(1), ["waiting"]);
+        assert_eq!(demo.deliveries(1)[0]["attempts"], 0, "waiting is no attempt");
+        assert_eq!(demo.waits_until_due(1), 5 * SECOND_MS);
+        looks += 1;
+    }
+    assert_eq!(looks, 24);
+    let expected = format!("https://hooks.example/in?s=&x=&c={id}&d=&o=&u=");
+    assert_eq!(demo.got()[0].url, expected);
+    drop(shop);
+}
+
+#[test]
+fn as_soon_as_the_row_arrives_it_goes() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    assert_eq!(demo.sends().sent, 0);
+    shop.edge.settles();
+    world.waits_ms(5 * SECOND_MS);
+    assert_eq!(demo.sends().sent, 1);
+    assert_eq!(demo.got()[0].url, url(&id));
+}
+
+#[test]
+fn a_template_that_says_nothing_of_the_click_waits_for_nothing() {
+    let world = World::new();
+    let (_shop, demo, id) = told(&world);
+    demo.has_connector(2, "enabled", &get("https://hooks.example/plain?c={click_id}&r={random}"));
+    demo.has_waiting_with(2, 1, "webhook", &format!("'{id}'"), "{}", "NULL");
+    let statements = world.database().statements();
+    assert_eq!(demo.sends().sent, 1);
+    assert!(world.database().statements() - statements <= 12);
+    let [request] = demo.got().try_into().unwrap();
+    let start = format!("https://hooks.example/plain?c={id}&r=");
+    let random = request.url.strip_prefix(&start).unwrap();
+    assert!(random.parse::<u64>().is_ok(), "{random}");
+}
+
+#[test]
+fn a_click_of_one_namespace_says_nothing_to_another() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    shop.edge.settles();
+    world.root().creates("namespaces", json!({ "name": "other" }));
+    demo.speaks_of("other");
+    demo.has_connector(1, "enabled", &get(TEMPLATE));
+    demo.has_waiting_with(1, 1, "webhook", &format!("'{id}'"), "{}", "NULL");
+    demo.sends();
+    world.waits_ms(120 * SECOND_MS);
+    demo.sends();
+    let urls: Vec<String> = demo.got().into_iter().map(|request| request.url).collect();
+    assert_eq!(urls.len(), 2);
+    assert_eq!(urls[0], url(&id));
+    assert!(urls[1].starts_with("https://hooks.example/in?s=&x=&"), "{}", urls[1]);
+}
