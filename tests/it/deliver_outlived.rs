@@ -106,13 +106,8 @@ fn what_ended_thirty_days_ago_is_removed_with_its_attempts_and_what_waits_is_not
 
 /// Steps that go through more than what is asked for, and may: what a batch brings along, the
 /// names of all namespaces, connectors in turn, and what little a subquery has found.
-const ALLOWED: &[&str] = &[
-    "SCAN pair",
-    "SCAN p",
-    "SCAN d",
-    "SCAN (subquery-1)",
-    "SCAN (subquery-2)",
-];
+const ALLOWED: &[&str] =
+    &["SCAN pair", "SCAN p", "SCAN d", "SCAN (subquery-1)", "SCAN (subquery-2)"];
 
 #[test]
 fn no_statement_of_the_sender_goes_through_what_does_not_concern_it() {
