@@ -95,7 +95,7 @@ pub async fn tidy_up(
     now: Timestamp,
 ) {
     let _ = end_overdue(ports, place, now).await;
-    if now.ms() / MINUTE_MS % (EVERY_MS / MINUTE_MS) != 0 {
+    if !(now.ms() / MINUTE_MS).is_multiple_of(EVERY_MS / MINUTE_MS) {
         return;
     }
     // Wider than the time between two runs, and since the last one if the cron job stood still.

@@ -56,7 +56,7 @@ fn what_a_browser_reports_fires_the_pixel_with_the_answer_and_once() {
     let line = shop.rows("SELECT * FROM attempts").remove(0);
     assert_eq!(line["method"], "PIXEL");
     assert!(line["url"].as_str().unwrap().contains("15|j***@example.com|"), "{line}");
-    assert_eq!(visitor.tracks("PageView", json!({})), [json!(0); 0]);
+    assert!(visitor.tracks("PageView", json!({})).is_empty());
     assert_eq!(shop.states(&connector), ["delivered"]);
 }
 

@@ -183,8 +183,10 @@ fn saved<S: Stores>(
     surroundings: &Surroundings,
 ) -> Value {
     let mut shown = shown(call, resource, record);
-    if resource.name == resources::CONNECTORS.name {
-        shown["warnings"] = connectors::warnings(record, surroundings);
+    if resource.name == resources::CONNECTORS.name
+        && let Value::Object(shown) = &mut shown
+    {
+        shown.insert("warnings".to_owned(), connectors::warnings(record, surroundings));
     }
     shown
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::shown::mask_pair;
 use super::{names, part};
 use crate::app::bins;
 use crate::app::catalog::Facts;
@@ -12,7 +13,7 @@ use crate::domain::connector::address::{self, Policy};
 use crate::domain::connector::bin::Bin;
 use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::preview::{sample, sample_event};
-use crate::domain::connector::render::{Outgoing, is_secret};
+use crate::domain::connector::render::Outgoing;
 use crate::domain::connector::webhook::Webhook;
 use crate::domain::delivery::standard_webhooks;
 use crate::domain::encoding::hex;
@@ -143,9 +144,7 @@ pub(in crate::http::api) async fn test(call: &Call<'_, impl Stores>, id: &str) -
     // The caller may write, and so knows the secrets; whoever looks over the shoulder need not.
     if let Some(Value::Array(headers)) = answer.get_mut("headers") {
         for header in headers {
-            if header.get("name").and_then(Value::as_str).is_some_and(is_secret) {
-                header["value"] = "***".into();
-            }
+            mask_pair(header);
         }
     }
     answer.insert("url".to_owned(), request.shown_url.as_str().into());

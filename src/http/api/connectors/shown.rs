@@ -66,9 +66,15 @@ pub(in crate::http::api) fn mask_secrets(shown: &mut Map<String, Value>) {
     for list in ["parameters", "headers"] {
         let pairs = webhook.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for pair in pairs {
-            if pair.get("name").and_then(Value::as_str).is_some_and(is_secret) {
-                pair["value"] = "***".into();
-            }
+            mask_pair(pair);
         }
+    }
+}
+
+/// Masks the value of a pair whose name says that it is a secret.
+pub(super) fn mask_pair(pair: &mut Value) {
+    let is_secret = pair.get("name").and_then(Value::as_str).is_some_and(is_secret);
+    if let Some(value) = pair.get_mut("value").filter(|_| is_secret) {
+        *value = "***".into();
     }
 }
