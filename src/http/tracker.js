@@ -88,7 +88,7 @@
       .then((answer) => answer.ok && answer.json())
       .then((answer) => {
         if (!answer) return;
-        if (allowed && session.bt_arrival === pending) delete session.bt_arrival;
+        if (allowed && answer.is_arrival_kept && session.bt_arrival === pending) delete session.bt_arrival;
         (answer.pixels || []).forEach(fire);
       })
       .catch(() => {});

@@ -68,7 +68,7 @@ test("an arrival that could not be told is told with the next event", async () =
   await page.evaluate("backtrail('track', 'PageView')");
   await eventually("the touch is kept", async () => (await touches()).length === 1);
   await eventually("it is forgotten", () => page.evaluate("!sessionStorage.bt_arrival"));
-  assert.ok(reports.at(-1).body.arrived_ago > 0);
+  assert.ok(reports.some(({ body }) => body.arrival?.endsWith("gclid=G1") && body.arrived_ago > 0), JSON.stringify(reports));
   await context.close();
 });
 

@@ -232,20 +232,24 @@ fn a_value_comes_from_the_event_then_from_what_was_set_then_from_the_touch() {
 
 #[test]
 fn nothing_is_sent_while_the_ledger_does_not_tell_whose_click_it_was() {
-    let world = World::new();
-    let shop = open(&world);
-    let connector = shop.connects("x", &["{{CLICK_ID}}"], matching("cid", "last", 14));
-    let visitor = Visitor::of(&shop, 1);
-    visitor.arrives("cid=C");
-    visitor.tracks("Purchase", json!({}));
-    // After looking what is due, and claiming: the visitors.
-    world.database().breaks_after(Break::BeforeCommit, 2);
-    shop.delivers();
-    world.database().mends();
-    assert_eq!((shop.got("x").len(), shop.states(&connector)), (0, vec!["waiting".to_owned()]));
-    world.waits_ms(5_000);
-    shop.delivers();
-    assert_eq!(shop.got("x"), ["click_id=C"]);
+    // Whichever of the sender's batches fails: what is due, what it claims, whose click it was.
+    for well in 0..8 {
+        let world = World::new();
+        let shop = open(&world);
+        let connector = shop.connects("x", &["{{CLICK_ID}}"], matching("cid", "last", 14));
+        let visitor = Visitor::of(&shop, 1);
+        visitor.arrives("cid=C");
+        visitor.tracks("Purchase", json!({}));
+        world.database().breaks_after(Break::BeforeCommit, well);
+        shop.delivers();
+        world.database().mends();
+        let state = shop.states(&connector).remove(0);
+        assert!(["waiting", "delivered"].contains(&state.as_str()), "{well}: {state}");
+        world.waits_ms(120_000);
+        shop.delivers();
+        assert_eq!(shop.states(&connector), ["delivered"], "{well}");
+        assert_eq!(shop.got("x")[0], "click_id=C");
+    }
 }
 
 #[test]
@@ -274,4 +278,23 @@ fn an_erased_persons_visitor_is_forgotten_and_comes_back_by_no_later_report() {
     report(1, &jane, "jane");
     Visitor::of(&shop, 3).reports(json!({ "click_id": jane, "contact": { "email": "jane" } }));
     assert_eq!((shop.count("touches"), shop.count("visitors")), (2, 1));
+}
+
+#[test]
+fn the_document_names_every_field_of_a_report_and_of_its_answer() {
+    let document = include_str!("../../docs/tracking-pages.md");
+    let frame: Value =
+        serde_json::from_str(include_str!("../../src/http/openapi/frame.json")).unwrap();
+    for schema in ["SiteEvent", "Receipt", "FiredPixel"] {
+        let fields = &frame["components"]["schemas"][schema]["properties"];
+        for field in fields.as_object().unwrap().keys().filter(|field| *field != "received") {
+            assert!(document.contains(&format!("`{field}`")), "{field}");
+        }
+    }
+    let script = include_str!("../../src/http/tracker.js");
+    let (_, commands) = script.split_once("const commands = {").unwrap();
+    for command in ["track", "set", "consent"] {
+        assert!(commands.contains(&format!("    {command}: ")), "{command}");
+        assert!(document.contains(&format!("`backtrail('{command}'")), "{command}");
+    }
 }
