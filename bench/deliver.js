@@ -49,7 +49,7 @@ async function startWorker(bench, folder) {
       queueProducers: { DELIVERIES: "deliveries" },
       queueConsumers: { deliveries: { maxBatchSize: 100, maxBatchTimeout: 0 } },
       compatibilityDate: "2026-11-01",
-      compatibilityFlags: ["global_fetch_strictly_public"],
+      compatibilityFlags: ["global_fetch_strictly_public", "queue_consumer_no_wait_for_wait_until"],
       host: "127.0.0.1",
       cf: false,
       log: new Log(LogLevel.ERROR),

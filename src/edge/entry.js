@@ -9,6 +9,9 @@ const { click, behind } = Framework.prototype;
 // What the framework knows of the present instance.
 const instance = globalThis.__worker_init_state;
 
+// So long the sender's queue waits for a run before it starts another one beside it.
+const RUN_ALONE_MS = 1000;
+
 const MAX_BODY = 64 * 1024;
 const MAX_API_BODY = 2 * 1024 * 1024;
 
@@ -117,8 +120,14 @@ export default {
     return new Framework(ctx, env).tick(env);
   },
 
-  // What a message says does not matter: whatever is due is sent.
+  // What a message says does not matter: whatever is due is sent. The next message need not wait for the whole of it, which
+  // a receiver that hangs draws out; what is left goes on behind, and is due again if it ends there.
   queue(_batch, env, ctx) {
-    return new Framework(ctx, env).deliver(env);
+    return new Promise((resolve, reject) => {
+      const run = new Framework(ctx, env).deliver(env, resolve);
+      run.then(resolve, reject);
+      ctx.waitUntil(run);
+      setTimeout(resolve, RUN_ALONE_MS);
+    });
   },
 };

@@ -201,26 +201,38 @@ pub async fn tick(env: JsValue) {
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
             examine_missed(&stores, &isolate.memory, &settings, &moment(now())).await;
             tidy_up(&stores, &isolate.swept, last_run, now()).await;
-            send_due(&env, &settings, &isolate, &stores).await;
+            send_due(&env, &settings, &isolate, &stores, None).await;
         }
         Err(message) => log(&message),
     }
 }
 
-/// Sends what is due: the consumer of the queue that wakes the sender.
+/// Sends what is due: the consumer of the queue that wakes the sender. `passed_on` is called when
+/// the rest is left to another run, for which this one need not be waited for.
 #[wasm_bindgen]
-pub async fn deliver(env: JsValue) {
+pub async fn deliver(env: JsValue, passed_on: js_sys::Function) {
     let isolate = ISOLATE.with(Rc::clone);
     match settings(&env) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);
-            send_due(&env, &settings, &isolate, &stores).await;
+            send_due(&env, &settings, &isolate, &stores, Some(&passed_on)).await;
         }
         Err(message) => log(&message),
     }
 }
 
-async fn send_due(env: &JsValue, settings: &Settings, isolate: &Isolate, stores: &Stores<D1, Kv>) {
+async fn send_due(
+    env: &JsValue,
+    settings: &Settings,
+    isolate: &Isolate,
+    stores: &Stores<D1, Kv>,
+    passed_on: Option<&js_sys::Function>,
+) {
     let means = Means { settings, clock: &now, random: &random, place: &isolate.place };
-    deliver::run(stores, &means, async |delay_ms| network::wake(env, delay_ms).await).await;
+    let wake = async |delay_ms| {
+        network::wake(env, delay_ms).await;
+        // It resolves a promise, which cannot fail.
+        let _ = passed_on.map(|passed_on| passed_on.call0(&JsValue::NULL));
+    };
+    deliver::run(stores, &means, wake).await;
 }

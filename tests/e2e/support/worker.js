@@ -55,7 +55,7 @@ class Worker {
       name: "backtrail",
       modules: await modules(),
       compatibilityDate: "2026-11-01",
-      compatibilityFlags: ["global_fetch_strictly_public"],
+      compatibilityFlags: ["global_fetch_strictly_public", "queue_consumer_no_wait_for_wait_until"],
       bindings: {
         ENVIRONMENT: "development",
         CLICK_PAGE_MS: "250",
