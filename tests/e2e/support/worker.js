@@ -66,7 +66,8 @@ class Worker {
         CLICK_KEYS,
         ADMIN_TOKEN: ROOT_KEY,
         FAULTS_SECRET,
-        CONNECTORS_TO_LOOPBACK: "on",
+        // Production refuses to start with it.
+        CONNECTORS_TO_LOOPBACK: this.vars.ENVIRONMENT === "production" ? "off" : "on",
         ...this.vars,
       },
       kvNamespaces: { KV: "kv" },
