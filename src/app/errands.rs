@@ -1,6 +1,7 @@
 //! What is done behind a reply, and by the cron job. Each may be interrupted and done again.
 
 use crate::app::answers::Answers;
+use crate::app::count_clicks::ClickCounts;
 use crate::app::doubts::{Doubt, Doubts};
 use crate::app::examine::{Examinations, examine_all};
 use crate::app::full_caps::{CapWatch, note_full_caps};
@@ -116,9 +117,9 @@ pub async fn count_refusals(ports: &impl Ledger, refusals: &Refusals, moment: &M
 }
 
 /// The cron job: writes pages that were kept aside, and this isolate's overdue ones, removes copies
-/// that are stale, notes which caps are full, then that it ran.
+/// that are stale, counts clicks that caps bound, notes which caps are full, then that it ran.
 pub async fn tick(
-    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + Vitals),
+    ports: &(impl ClickStore + ConfigurationCopies + CapWatch + ClickCounts + Vitals),
     pages: &Pages,
     settings: &Settings,
     now: Timestamp,

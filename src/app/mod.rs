@@ -8,6 +8,7 @@ pub mod agents;
 pub mod answers;
 pub mod catalog;
 pub mod collect;
+pub mod count_clicks;
 pub mod doubts;
 pub mod erase;
 pub mod errands;

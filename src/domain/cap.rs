@@ -1,5 +1,5 @@
 //! Caps (design.md 4): how many initial conversions a campaign, or one affiliate in it, may have,
-//! or how much payout or revenue of these, in a day, a month or in all.
+//! or how much payout or revenue of these, in a day, a month or in all; or how many clicks.
 //!
 //! - A cap is full once its use has *reached* its limit. The conversion that reaches it is taken
 //!   whole, and so may exceed an amount; otherwise a large sale would be refused and a small one
@@ -7,6 +7,7 @@
 //! - An affiliate's own cap of the same kind and period stands instead of the general one, which
 //!   bounds all others together. In the use of the general one everybody's conversions count.
 //! - Events are never refused for a cap (wire.md 6), and so they are not counted either.
+//! - A cap of clicks ends redirects and nothing else: a click that was made may convert.
 
 use super::money::Currency;
 use super::time::Timestamp;
@@ -21,6 +22,8 @@ words! {
         Payout = "payout",
         /// What the advertiser pays.
         Revenue = "revenue",
+        /// The number of clicks.
+        Clicks = "clicks",
     }
 }
 
@@ -149,6 +152,8 @@ impl Cap {
             Bounded::Conversions => used.conversions,
             Bounded::Payout => used.payout,
             Bounded::Revenue => used.revenue,
+            // Conversions use none.
+            Bounded::Clicks => 0,
         })
     }
 
@@ -156,7 +161,7 @@ impl Cap {
     pub fn in_words(&self, used: i64, today: &LocalDate, currency: Currency) -> String {
         let amount = |minor| format!("{} {}", currency.format(minor), currency.code());
         let (used, limit) = match self.what {
-            Bounded::Conversions => (used.to_string(), self.limit.to_string()),
+            Bounded::Conversions | Bounded::Clicks => (used.to_string(), self.limit.to_string()),
             _ => (amount(used), amount(self.limit)),
         };
         let whose = self.affiliate_id.map(|id| format!(" (affiliate {id})")).unwrap_or_default();
@@ -170,7 +175,7 @@ impl Cap {
     }
 }
 
-/// The caps that bound an affiliate's conversions.
+/// The caps that bound an affiliate's clicks and conversions.
 pub fn applying(caps: &[Cap], affiliate_id: u32) -> impl Iterator<Item = &Cap> {
     let is_own = move |cap: &Cap| cap.affiliate_id == Some(affiliate_id);
     let has_own = move |general: &Cap| {
@@ -179,11 +184,17 @@ pub fn applying(caps: &[Cap], affiliate_id: u32) -> impl Iterator<Item = &Cap> {
     caps.iter().filter(move |cap| is_own(cap) || cap.affiliate_id.is_none() && !has_own(cap))
 }
 
+/// The caps that bound an affiliate's conversions: those of clicks do not.
+pub fn bounding_conversions(caps: &[Cap], affiliate_id: u32) -> impl Iterator<Item = &Cap> {
+    applying(caps, affiliate_id).filter(|cap| cap.what != Bounded::Clicks)
+}
+
 /// Where an affiliate's conversion of a date counts: in its day, for all if the campaign has a
 /// general cap, also if the affiliate's own stands instead of it, and for the affiliate if it has one.
 pub fn places(caps: &[Cap], affiliate_id: u32, today: &LocalDate) -> Vec<Place> {
     let place = |affiliate_id| Place { affiliate_id, days: today.as_str().to_owned() };
-    let has = |owner| caps.iter().any(|cap| cap.affiliate_id == owner);
+    let is_of = |cap: &Cap, owner| cap.affiliate_id == owner && cap.what != Bounded::Clicks;
+    let has = |owner| caps.iter().any(|cap| is_of(cap, owner));
     let general = has(None).then(|| place(0));
     general.into_iter().chain(has(Some(affiliate_id)).then(|| place(affiliate_id))).collect()
 }
@@ -191,7 +202,7 @@ pub fn places(caps: &[Cap], affiliate_id: u32, today: &LocalDate) -> Vec<Place> 
 /// Where the caps look that bound an affiliate's conversion of a date.
 pub fn looked_at(caps: &[Cap], affiliate_id: u32, today: &LocalDate) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
-    for place in applying(caps, affiliate_id).map(|cap| cap.place(today)) {
+    for place in bounding_conversions(caps, affiliate_id).map(|cap| cap.place(today)) {
         if !places.contains(&place) {
             places.push(place);
         }

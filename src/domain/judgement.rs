@@ -342,7 +342,9 @@ fn lacks_key(case: &Case<'_>) -> bool {
 fn known<'a>(case: &Case<'_>, event: Option<&Event>, facts: &'a Facts) -> Option<&'a Conversion> {
     let of_click = facts.by_click.as_ref().or(facts.by_customer.as_ref());
     let of_click = of_click.filter(|_| events::is_one_per_click(case, event));
-    let found = [facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
+    // Of a click that no key verifies any more only its conversion says that it was a test.
+    let of_test = of_click.filter(|c| c.is_test && c.order_id == case.postback.order_id);
+    let found = [of_test, facts.by_key.as_ref(), facts.by_order.as_ref(), of_click];
     found.into_iter().flatten().find(|known| known.campaign_id == case.campaign.id)
 }
 

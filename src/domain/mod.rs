@@ -7,6 +7,7 @@
 
 pub mod attribution;
 pub mod cap;
+pub mod click_count;
 pub mod click_id;
 pub mod click_parameters;
 pub mod click_rules;

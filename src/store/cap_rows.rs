@@ -5,9 +5,10 @@
 use serde_json::{Value as Json, json};
 
 use super::{Blobs, Database, Row, Statement, Stores, Value};
-use crate::app::full_caps::CapWatch;
+use crate::app::full_caps::{CapWatch, Capped};
 use crate::app::ports::{Calendar, Unavailable};
 use crate::domain::cap::{Bounded, Cap, LocalDate, Mode, Period, Place, Use};
+use crate::domain::click_count::Watch;
 use crate::domain::judgement::AssumedCaps;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -16,7 +17,7 @@ use crate::domain::time::Timestamp;
 macro_rules! caps_of_campaign {
     () => {
         "(SELECT json_group_array(json_array(k.id, k.affiliate_id, k.what, k.period, \
-            COALESCE(k.conversions_limit, k.amount_limit), k.mode, k.full_in)) \
+            COALESCE(k.conversions_limit, k.amount_limit, k.clicks_limit), k.mode, k.full_in)) \
           FROM caps k INDEXED BY caps_of_campaign \
           WHERE k.namespace = ?1 AND k.campaign_id = ?2 AND k.state = 'active') AS caps, "
     };
@@ -54,15 +55,18 @@ fn pairs(places: &[Place]) -> Json {
 }
 
 /// What is used in all rows `u`, by the word `what`.
-macro_rules! used {
+macro_rules! sum_used {
     ($what:literal) => {
         concat!(
             "CASE ",
             $what,
-            " WHEN 'conversions' THEN SUM(u.conversions) WHEN 'payout' THEN SUM(u.payout) ELSE SUM(u.revenue) END"
+            " WHEN 'conversions' THEN SUM(u.conversions) WHEN 'payout' THEN SUM(u.payout) \
+             WHEN 'revenue' THEN SUM(u.revenue) ELSE SUM(u.clicks) END"
         )
     };
 }
+
+pub(super) use sum_used;
 
 /// That the day of the row `u` begins with a text.
 macro_rules! within {
@@ -70,6 +74,8 @@ macro_rules! within {
         concat!("u.day BETWEEN ", $days, " AND ", $days, " || '~'")
     };
 }
+
+pub(super) use within;
 
 /// The guard that all caps have a place; ?1 is the namespace, ?11 the campaign.
 pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) -> Option<String> {
@@ -84,7 +90,7 @@ pub(super) fn guard(caps: &AssumedCaps, bind: &mut impl FnMut(Value) -> String) 
         "NOT EXISTS (SELECT 1 FROM json_each({list}) WHERE (SELECT {} FROM cap_uses AS u \
          WHERE u.namespace = ?1 AND u.campaign_id = ?11 AND u.affiliate_id = json_each.value ->> 0 \
          AND {}) >= json_each.value ->> 3)",
-        used!("json_each.value ->> 2"),
+        sum_used!("json_each.value ->> 2"),
         within!("(json_each.value ->> 1)")
     ))
 }
@@ -127,8 +133,23 @@ fn used(row: &Row) -> Option<Use> {
     })
 }
 
-const ZONES: &str = "SELECT DISTINCT caps.namespace, n.time_zone FROM caps INDEXED BY caps_hard \
-     CROSS JOIN namespaces AS n ON n.name = caps.namespace WHERE state = 'active' AND mode = 'hard'";
+const CAPPED: &str = "SELECT n.name, n.time_zone, w.namespace AS watched, w.counted_until, w.has_new \
+     FROM (SELECT DISTINCT namespace FROM caps INDEXED BY caps_hard WHERE state = 'active' AND mode = 'hard') AS hard \
+     CROSS JOIN namespaces AS n ON n.name = hard.namespace \
+     LEFT JOIN click_watches AS w ON w.namespace = hard.namespace";
+
+fn capped(row: &Row) -> Option<Capped> {
+    let text = |name: &str| row.get(name)?.as_str();
+    let watch = || Watch {
+        counted_until: row.get("counted_until").and_then(Json::as_u64).map(Timestamp::from_ms),
+        has_new: row.get("has_new").and_then(Json::as_u64) == Some(1),
+    };
+    Some(Capped {
+        namespace: Namespace::parse(text("name")?)?,
+        time_zone: text("time_zone")?.to_owned(),
+        watch: text("watched").map(|_| watch()),
+    })
+}
 
 /// Hard caps of which is noted that they are full and are not, or the other way round. ?1 holds
 /// pairs of a namespace and its date.
@@ -137,14 +158,14 @@ const MISJUDGED: &str = concat!(
      CASE c.period WHEN 'day' THEN json_each.value ->> 1 WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) \
        ELSE 'total' END AS now, \
      (SELECT ",
-    used!("c.what"),
+    sum_used!("c.what"),
     " FROM cap_uses AS u WHERE u.namespace = c.namespace AND u.campaign_id = c.campaign_id \
        AND u.affiliate_id = c.affiliate_id AND ",
     within!(
         "CASE c.period WHEN 'day' THEN json_each.value ->> 1 \
          WHEN 'month' THEN substr(json_each.value ->> 1, 1, 7) ELSE '' END"
     ),
-    ") >= COALESCE(c.conversions_limit, c.amount_limit) AS is_full \
+    ") >= COALESCE(c.conversions_limit, c.amount_limit, c.clicks_limit) AS is_full \
      FROM json_each(?1) CROSS JOIN caps AS c INDEXED BY caps_hard \
      WHERE c.namespace = json_each.value ->> 0 AND c.state = 'active' AND c.mode = 'hard') \
      WHERE (is_full IS 1) <> (noted IS now) LIMIT ?2"
@@ -154,13 +175,9 @@ const NOTE: &str = "UPDATE caps SET full_in = json_each.value ->> 2 FROM json_ea
      WHERE caps.namespace = json_each.value ->> 0 AND caps.id = json_each.value ->> 1";
 
 impl<D: Database, B: Blobs> CapWatch for Stores<D, B> {
-    async fn capped_zones(&self) -> Result<Vec<(Namespace, String)>, Unavailable> {
-        let rows = self.run(vec![Statement::new(ZONES, Vec::new())]).await?;
-        let zone = |row: &Row| {
-            let text = |name: &str| row.get(name)?.as_str();
-            Some((Namespace::parse(text("namespace")?)?, text("time_zone")?.to_owned()))
-        };
-        Ok(rows.iter().flatten().filter_map(zone).collect())
+    async fn capped(&self) -> Result<Vec<Capped>, Unavailable> {
+        let rows = self.run(vec![Statement::new(CAPPED, Vec::new())]).await?;
+        Ok(rows.iter().flatten().filter_map(capped).collect())
     }
 
     async fn note_full(

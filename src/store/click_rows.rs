@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::click_count_rows::count_again;
 use super::json_text::{ArrayText, push_object};
 use super::{Blobs, Database, Statement, Stores, keys};
 use crate::app::pages::{ClickRecord, ClosedPage};
@@ -82,17 +83,21 @@ impl PageText {
         clicks.chain(aggregates).collect()
     }
 
-    /// Both texts as one value, for keeping the page aside.
-    fn joined(&self) -> String {
+    /// Both texts as one value, for keeping the page aside, and the time of its first click.
+    fn joined(&self, page: &ClosedPage) -> String {
         let Self { clicks, aggregates, is_traced } = self;
-        json!({ "clicks": clicks, "aggregates": aggregates, "is_traced": is_traced }).to_string()
+        let since = page.clicks.iter().map(|click| click.id.time.ms()).min();
+        json!({ "clicks": clicks, "aggregates": aggregates, "is_traced": is_traced, "since": since })
+            .to_string()
     }
 
-    fn split(text: &str) -> Option<Self> {
+    /// The texts of [`Self::joined`], and the time of the first click.
+    fn split(text: &str) -> Option<(Self, Option<u64>)> {
         let value: Json = serde_json::from_str(text).ok()?;
         let part = |name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
         let is_traced = value.get("is_traced").and_then(Json::as_bool).unwrap_or_default();
-        Some(Self { clicks: part("clicks"), aggregates: part("aggregates"), is_traced })
+        let page = Self { clicks: part("clicks"), aggregates: part("aggregates"), is_traced };
+        Some((page, value.get("since").and_then(Json::as_u64)))
     }
 }
 
@@ -169,7 +174,7 @@ impl<D: Database, B: Blobs> ClickStore for Stores<D, B> {
             Ok(_) => Ok(()),
             // Kept under a name of its own, from which the cron job writes it.
             Err(Unavailable) => {
-                let kept = self.blobs.put(&keys::aside(page.name), &text.joined(), None).await;
+                let kept = self.blobs.put(&keys::aside(page.name), &text.joined(page), None).await;
                 kept.map_err(|fault| {
                     (self.log)(&format!("page of clicks kept in memory: {}", fault.0));
                     Unavailable
@@ -181,10 +186,15 @@ impl<D: Database, B: Blobs> ClickStore for Stores<D, B> {
     async fn write_pages_kept_aside(&self, limit: usize) -> Result<usize, Unavailable> {
         let names = self.blobs.list(keys::ASIDE, limit).await.map_err(|_| Unavailable)?;
         let mut written = 0;
+        let mut counted_since = u64::MAX;
         for name in &names {
             let text = self.blobs.get(name).await.map_err(|_| Unavailable)?;
-            if let Some(page) = text.as_deref().and_then(PageText::split) {
-                if self.run(page.statements()).await.is_err() {
+            if let Some((page, since)) = text.as_deref().and_then(PageText::split) {
+                let mut statements = page.statements();
+                // The first pages say it for those after them.
+                let earlier = since.filter(|since| *since < counted_since);
+                statements.extend(earlier.map(count_again));
+                if self.run(statements).await.is_err() {
                     // One that the ledger will never take must not stand in the way of the others.
                     if self.ledger_answers().await {
                         continue;
@@ -192,6 +202,7 @@ impl<D: Database, B: Blobs> ClickStore for Stores<D, B> {
                     return Err(Unavailable);
                 }
                 written += 1;
+                counted_since = earlier.unwrap_or(counted_since);
             }
             self.blobs.delete(name).await.map_err(|_| Unavailable)?;
         }

@@ -142,11 +142,13 @@ impl<D: Database, B: Blobs> Stores<D, B> {
             step(
                 Part::Conversions,
                 "UPDATE conversions SET parameters = '{}', comment = NULL, status_reason = NULL, warnings = '[]', \
-                   explanation = json_remove(explanation, '$.claims_lost'), revision = revision + 1, \
+                   explanation = json_replace(json_remove(explanation, '$.claims_lost'), '$.rule', 'withheld'), \
+                   revision = revision + 1, \
                    order_id = CASE WHEN instr(order_id, '@') > 0 THEN NULL ELSE order_id END \
                  WHERE namespace = ?1 AND conversion_id IN (SELECT value FROM json_each(?2)) \
                  AND (parameters <> '{}' OR comment IS NOT NULL OR status_reason IS NOT NULL OR warnings <> '[]' \
-                   OR explanation ->> 'claims_lost' IS NOT NULL OR instr(order_id, '@') > 0) RETURNING 1 AS erased"
+                   OR explanation ->> 'claims_lost' IS NOT NULL OR COALESCE(explanation ->> 'rule', 'withheld') <> 'withheld' \
+                   OR instr(order_id, '@') > 0) RETURNING 1 AS erased"
                     .to_owned(),
             ),
             step(
@@ -203,6 +205,17 @@ impl<D: Database, B: Blobs> Stores<D, B> {
                     "{ENQUEUE} 'conversion', c.conversion_id FROM json_each(?3) AS k \
                      CROSS JOIN conversion_customers AS c ON c.namespace = ?1 AND c.customer_id = k.value \
                      WHERE true ON CONFLICT DO NOTHING"
+                ),
+                vec![space.into(), root.into(), text(ids).into()],
+            ),
+            // Tests are linked to nobody.
+            (
+                None,
+                format!(
+                    "{ENQUEUE} 'conversion', c.conversion_id FROM conversions AS c INDEXED BY conversions_tests \
+                     CROSS JOIN inbox AS i ON i.namespace = ?1 AND i.request_id = c.request_id \
+                     WHERE c.namespace = ?1 AND c.is_test = 1 \
+                     AND i.parameters ->> 'customer_id' IN (SELECT value FROM json_each(?3)) ON CONFLICT DO NOTHING"
                 ),
                 vec![space.into(), root.into(), text(ids).into()],
             ),

@@ -59,6 +59,31 @@ test("of fifty postbacks for the last place of a soft cap one is approved and th
   assert.deepEqual([count("approved"), count("pending")], [1, CONCURRENT - 1]);
 });
 
+test("a full cap of clicks leads visitors to traffic-back until it is raised, and refuses no postback", async () => {
+  const shop = await createNamespace(worker, "clicks", { time_zone: "Asia/Kathmandu" });
+  const scene = await shop.campaign({ authentication: "token", traffic_back_url: "https://back.example/full" });
+  const token = await shop.token("campaign", scene.campaign.id);
+  const early = await shop.clickId(scene);
+  const cap = { campaign_id: scene.campaign.id, what: "clicks", period: "day", clicks_limit: 3, mode: "hard" };
+  const { id } = await shop.create("caps", cap);
+  const location = async () => (await shop.click({ ref_id: scene.link.id })).location;
+  for (let click = 2; click <= 3; click++) assert.match(await location(), /click_id=/);
+  const stored = async () => (await worker.query("SELECT count(*) AS n FROM clicks WHERE namespace = 'clicks'"))[0].n;
+  await eventually("the clicks are written", async () => (await stored()) === 3);
+
+  // Most of the day may be over: it is counted at two hours a minute.
+  const today = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Kathmandu" }).format(new Date());
+  for (let minute = 0; minute < 14; minute++) await worker.tick();
+  const [used] = await worker.query("SELECT clicks, day FROM cap_uses WHERE namespace = 'clicks'");
+  assert.deepEqual(used, { clicks: 3, day: today });
+  assert.equal(await location(), "https://back.example/full");
+  assert.equal((await shop.postback({ click_id: early, token })).status, "approved");
+
+  await shop.patch(`caps/${id}`, { clicks_limit: 4 });
+  await worker.tick();
+  assert.match(await location(), /click_id=/);
+});
+
 test("a time zone is one that the runtime knows", async () => {
   const shop = await createNamespace(worker, "zones");
   for (const time_zone of ["Europe/Paris", "Asia/Kathmandu", "Pacific/Chatham", "UTC"]) {

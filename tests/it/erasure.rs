@@ -87,7 +87,7 @@ fn lives(shop: &Shop<'_>, name: &str) -> String {
 }
 
 /// Every value of every table and every copy that has one of these texts in it, with its place.
-fn found(shop: &Shop<'_>, texts: &[&str]) -> Vec<String> {
+pub fn found(shop: &Shop<'_>, texts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let holds = |text: &str| texts.iter().any(|secret| text.contains(secret));
     for table in shop.rows("SELECT name FROM sqlite_schema WHERE type = 'table'") {
@@ -124,11 +124,11 @@ fn everything(shop: &Shop<'_>) -> Vec<(String, Vec<Value>)> {
     names.map(|name| (name.clone(), shop.rows(&format!("SELECT * FROM {name}")))).collect()
 }
 
-const MONEY: &str = "SELECT conversion_id, namespace, click_id, campaign_id, affiliate_id, ref_id, event_id, status, amount, \
+pub const MONEY: &str = "SELECT conversion_id, namespace, click_id, campaign_id, affiliate_id, ref_id, event_id, status, amount, \
      revenue, payout, first_revenue, first_payout, sent_money, refunds, request_id FROM conversions ORDER BY conversion_id";
 
 /// Calls until all is done; what was erased in all.
-fn erases(shop: &Shop<'_>, query: &str) -> Value {
+pub fn erases(shop: &Shop<'_>, query: &str) -> Value {
     let mut sums = json!({});
     for _ in 0..50 {
         let step = shop.operator.calls(Delete, &format!("persons?{query}"), None, 200);

@@ -90,3 +90,41 @@ fn what_proves_a_postback_learns_new_words_and_loses_nothing() {
         connection.execute_batch(allowed).unwrap_or_else(|error| panic!("{allowed}: {error}"));
     }
 }
+
+#[test]
+fn caps_learn_to_bound_clicks_and_lose_nothing() {
+    let (connection, later) = before("0015_");
+    connection.execute_batch(DATA).unwrap();
+    let caps = "
+        INSERT INTO caps (namespace, id, campaign_id, currency, affiliate_id, what, period, conversions_limit,
+          amount_limit, mode, state, full_in, created_at) VALUES
+          ('n', 1, 1, 'USD', 0, 'conversions', 'day', 5, NULL, 'hard', 'active', '2026-11-21', 1),
+          ('n', 2, 2, 'EUR', 1, 'payout', 'total', NULL, 6, 'soft', 'archived', NULL, 2);
+        INSERT INTO cap_uses VALUES ('n', 1, 0, '2026-11-21', 1, 2, 3);";
+    connection.execute_batch(caps).unwrap();
+    connection.execute_batch(&later[0]).unwrap();
+    let columns = "concat_ws(' ', id, campaign_id, currency, affiliate_id, what, period, conversions_limit, \
+        amount_limit, mode, state, full_in, created_at)";
+    assert_eq!(
+        texts(&connection, &format!("SELECT {columns} FROM caps ORDER BY id")),
+        [
+            "1 1 USD 0 conversions day 5 hard active 2026-11-21 1",
+            "2 2 EUR 1 payout total 6 soft archived 2"
+        ]
+    );
+    let uses = "SELECT concat_ws(' ', day, conversions, payout, revenue, clicks) FROM cap_uses";
+    assert_eq!(texts(&connection, uses), ["2026-11-21 1 2 3 0"]);
+    let indexes =
+        "SELECT name FROM sqlite_schema WHERE tbl_name = 'caps' AND type = 'index' ORDER BY name";
+    assert_eq!(texts(&connection, indexes), ["caps_hard", "caps_of_campaign", "caps_of_clicks"]);
+    assert_eq!(texts(&connection, "SELECT \"table\" FROM pragma_foreign_key_check"), [""; 0]);
+    let cap = |id: u32, campaign: u32| {
+        connection.execute_batch(&format!(
+            "INSERT INTO caps (namespace, id, campaign_id, currency, what, period, clicks_limit, mode, created_at) \
+             VALUES ('n', {id}, {campaign}, 'USD', 'clicks', 'day', 5, 'hard', 1)"
+        ))
+    };
+    assert!(cap(3, 3).is_err(), "no such campaign");
+    cap(3, 2).unwrap();
+    assert!(connection.execute_batch("DELETE FROM campaigns WHERE id = 2").is_err());
+}

@@ -212,6 +212,13 @@ const ALLOWED: &[&str] = &[
     "SEARCH c USING INDEX caps_hard (namespace=?)",
     "SCAN caps USING COVERING INDEX caps_hard",
     "USE TEMP B-TREE FOR DISTINCT",
+    // The caps of clicks of a namespace in which one is new; and, of namespaces that have such caps,
+    // the days of the last slices, and the sums of those slices by campaign and affiliate.
+    "SEARCH caps USING INDEX caps_of_clicks (namespace=?)",
+    "SCAN days",
+    "SCAN n",
+    "SCAN hard",
+    "USE TEMP B-TREE FOR GROUP BY",
     // One row, and a handful that waits to be removed.
     "SCAN heartbeats",
     "SCAN stale_copies",
@@ -231,6 +238,8 @@ fn every_statement_of_a_click_and_a_postback_searches_by_its_index() {
     let id = shop.clicks(1);
     shop.follows("ref_id=1&consent=0");
     let cap = json!({ "campaign_id": 1, "what": "conversions", "period": "day", "mode": "hard", "conversions_limit": 9 });
+    shop.operator.creates("caps", cap);
+    let cap = json!({ "campaign_id": 1, "what": "clicks", "period": "day", "mode": "hard", "clicks_limit": 99 });
     shop.operator.creates("caps", cap);
     world.waits_ms(30_001);
     shop.reports(200, &format!("click_id={id}&dry_run=1"));

@@ -66,6 +66,9 @@ pub enum Kind {
     Time,
     /// An amount with its currency. Only shown.
     Price,
+    /// What is used of a cap in its current period: a number, or an amount in the campaign's
+    /// currency. Not stored with it, and only shown.
+    Used,
     /// JSON that is stored as text. Only shown.
     Json,
 }

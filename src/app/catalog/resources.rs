@@ -297,7 +297,7 @@ pub static PAYOUTS: Resource = Resource {
     )
 };
 
-/// How much campaigns may convert, earn and cost. Never deleted, because explanations name them. All
+/// How much campaigns may convert, earn and cost, and how many clicks they take. Never deleted, because explanations name them. All
 /// of a campaign's are part of its configuration, as payout rules are.
 pub static CAPS: Resource = Resource {
     bound: Some(Bound {
@@ -314,13 +314,17 @@ pub static CAPS: Resource = Resource {
             Field::required("campaign_id", Kind::Reference("campaigns")).once().filter(),
             Field::shown("currency", Kind::CampaignCurrency),
             Field::nullable("affiliate_id", Kind::Limit("affiliates")).once().filter(),
-            Field::required("what", Kind::Choice(&["conversions", "payout", "revenue"])).once(),
+            Field::required("what", Kind::Choice(&["conversions", "payout", "revenue", "clicks"]))
+                .once(),
             Field::required("period", Kind::Choice(&["day", "month", "total"])).once(),
             Field::nullable("conversions_limit", Kind::Count(1, (1 << 53) - 1)),
             Field::nullable("amount_limit", Kind::Money),
+            Field::nullable("clicks_limit", Kind::Count(1, (1 << 53) - 1)),
             Field::required("mode", Kind::Choice(&["hard", "soft"])),
             Field::text("state", LIVE, "active").filter(),
+            Field::shown("used", Kind::Used),
             Field::shown("full_in", Kind::Code),
+            Field::shown("counted_since", Kind::Time),
             CREATED_AT,
         ],
     )

@@ -2,7 +2,7 @@
 
 use super::status::map_status;
 use super::{Case, Click, Credit, Facts};
-use crate::domain::cap::{Bounded, Mode, Place, applying, looked_at, places};
+use crate::domain::cap::{Bounded, Mode, Place, bounding_conversions, looked_at, places};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::event::Event;
@@ -86,7 +86,7 @@ fn is_rejected_at_once(case: &Case<'_>) -> bool {
 /// The first full cap of a mode, in words.
 fn first_full(case: &Case<'_>, credit: &Credit, facts: &Facts, mode: Mode) -> Option<String> {
     let (uses, today) = (facts.uses.as_deref()?, case.today?);
-    applying(&case.campaign.caps, credit.credited.affiliate_id)
+    bounding_conversions(&case.campaign.caps, credit.credited.affiliate_id)
         .filter(|cap| cap.mode == mode)
         .map(|cap| (cap, cap.used(uses, today)))
         .find(|(cap, used)| *used >= cap.limit)
@@ -115,7 +115,8 @@ pub(super) fn assumed(case: &Case<'_>, conversion: &Conversion) -> AssumedCaps {
         Mode::Hard => conversion.status != Status::Rejected,
         Mode::Soft => conversion.status == Status::Approved,
     };
-    let free = applying(caps, affiliate_id).filter(|cap| is_assumed(cap.mode)).map(|cap| Free {
+    let caps_in_force = bounding_conversions(caps, affiliate_id);
+    let free = caps_in_force.filter(|cap| is_assumed(cap.mode)).map(|cap| Free {
         place: cap.place(today),
         what: cap.what,
         limit: cap.limit,

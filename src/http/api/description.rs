@@ -337,6 +337,7 @@ fn schema_of(field: &Field) -> String {
         }
         Kind::Json if field.name == "event" => "ReportedEvent",
         Kind::Json => return "{}".to_owned(),
+        Kind::Used => return r#"{"type":["integer","string"]}"#.to_owned(),
         Kind::Reference(_) | Kind::Limit(_) | Kind::TokenOwner | Kind::DefaultLink => "Id",
         Kind::CampaignCurrency | Kind::Currency => "Currency",
         Kind::Hostname => "Hostname",

@@ -30,6 +30,7 @@ use crate::app::catalog::resources::{self, NAMESPACES};
 use crate::app::catalog::{Catalog, Place};
 use crate::app::erase::Eraser;
 use crate::app::explain::Archive;
+use crate::app::full_caps::CapUses;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
 use crate::app::judge_again::{Budget, Refused};
@@ -55,9 +56,9 @@ impl<S> Stores for S where
 {
 }
 
-/// What explaining, judging again and erasing need of them.
-pub trait Explanations: Archive + Refused + Budget + Eraser {}
-impl<S: Archive + Refused + Budget + Eraser> Explanations for S {}
+/// What explaining, judging again, erasing and showing caps need of them.
+pub trait Explanations: Archive + Refused + Budget + Eraser + CapUses {}
+impl<S: Archive + Refused + Budget + Eraser + CapUses> Explanations for S {}
 
 /// One call of the API, let in.
 struct Call<'a, S> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::{self, FieldFault};
 use super::{Call, Stores, body, input, paging, render, value};
-use crate::app::catalog::resource::Resource;
+use crate::app::catalog::resource::{Kind, Record, Resource};
 use crate::app::catalog::secrets::Mint;
 use crate::app::catalog::{self, Stopped};
 use crate::http::response::Response;
@@ -19,6 +19,7 @@ pub(super) async fn list<S: Stores>(call: &Call<'_, S>, resource: &'static Resou
     // One more than asked for was read, to know whether there are more.
     let has_more = records.len() > limit;
     records.truncate(limit);
+    note_used(call, resource, &mut records).await;
     let last = records.last().and_then(|record| record.get(resource.key));
     let cursor = last.filter(|_| has_more).map(paging::cursor);
     let data: Vec<Value> = records.iter().map(|record| shown(call, resource, record)).collect();
@@ -34,7 +35,9 @@ pub(super) async fn show<S: Stores>(
     let key = key_of(resource, key)?;
     let found = call.stores.find(call.place(resource), &key).await;
     let record = found.map_err(|_| problem::storage_unavailable())?;
-    let record = record.ok_or_else(|| problem::not_found(resource.singular))?;
+    let mut record = [record.ok_or_else(|| problem::not_found(resource.singular))?];
+    note_used(call, resource, &mut record).await;
+    let [record] = record;
     Ok(Response::json(200, &shown(call, resource, &record)))
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
             None => input::creation(resource, &body, &reading, &call.access).map(|one| vec![one]),
         }
     };
-    let records = catalog::create(
+    let mut records = catalog::create(
         call.stores,
         Mint { access: &call.access, keyring: &call.settings.keyring },
         call.moment,
@@ -75,6 +78,7 @@ pub(super) async fn create<S: Stores>(call: &Call<'_, S>, resource: &'static Res
     .await
     .map_err(|stopped| problem::stopped(resource, stopped))?;
 
+    note_used(call, resource, &mut records).await;
     let mut data: Vec<Value> = records.iter().map(|record| shown(call, resource, record)).collect();
     let answer = if is_many { json!({ "data": data }) } else { data.pop().unwrap_or(Value::Null) };
     Ok(Response::json(201, &answer))
@@ -96,6 +100,9 @@ pub(super) async fn change<S: Stores>(
     })
     .await
     .map_err(|stopped| problem::stopped(resource, stopped))?;
+    let mut record = [record];
+    note_used(call, resource, &mut record).await;
+    let [record] = record;
     Ok(Response::json(200, &shown(call, resource, &record)))
 }
 
@@ -110,6 +117,22 @@ pub(super) async fn remove<S: Stores>(
         Ok(()) => Ok(Response::empty(204)),
         Err(Stopped::NotFound) => Err(problem::not_found(resource.singular)),
         Err(_) => Err(problem::storage_unavailable()),
+    }
+}
+
+/// Adds to caps what is used of them; null if that cannot be read, since what was asked for is done.
+async fn note_used<S: Stores>(call: &Call<'_, S>, resource: &Resource, records: &mut [Record]) {
+    let field = resource.fields.iter().find(|field| field.kind == Kind::Used);
+    let (Some(field), Some(namespace)) = (field, &call.access.namespace) else { return };
+    let id = |record: &Record| record.get(resource.key).and_then(Value::as_u64);
+    let ids: Vec<u64> = records.iter().filter_map(id).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let used = call.stores.used_of(namespace, &ids, call.moment.now).await.unwrap_or_default();
+    for record in records {
+        let used = used.iter().find(|(of, _)| Some(*of) == id(record)).map(|(_, used)| *used);
+        record.insert(field.name.to_owned(), used.into());
     }
 }
 

@@ -46,6 +46,7 @@ fn shown(field: &Field, record: &Record) -> Value {
         Kind::Percent => BasisPoints(number(&stored)).to_percent().into(),
         Kind::Time => instant(&stored),
         Kind::Price => price(&stored, record),
+        Kind::Used if is_of_money(record) => amount(&stored, record).into(),
         // A token of the namespace itself belongs to no object, and a limit of 0 is none.
         Kind::TokenOwner | Kind::Limit(_) | Kind::DefaultLink if stored.as_i64() == Some(0) => {
             Value::Null
@@ -57,6 +58,12 @@ fn shown(field: &Field, record: &Record) -> Value {
 fn amount(minor: &Value, record: &Record) -> Option<String> {
     let currency = Currency::parse(record.get("currency")?.as_str()?)?;
     Some(currency.format(minor.as_i64()?))
+}
+
+/// Whether a cap bounds money.
+fn is_of_money(cap: &Record) -> bool {
+    let what = cap.get("what").and_then(Value::as_str);
+    what.is_some_and(|what| ["payout", "revenue"].contains(&what))
 }
 
 fn price(minor: &Value, record: &Record) -> Value {

@@ -28,7 +28,14 @@ pub(super) fn of_creation(resource: &Resource, record: &Record, facts: &Facts) -
         "customers" => vec![has_no_outer_spaces(record, "customer_id")],
         "tokens" => vec![level_names_its_owner(record)],
         "payouts" => vec![campaign_exists(record, facts)],
-        "caps" => vec![campaign_exists(record, facts), limit_fits(record, &Record::new())],
+        "caps" => {
+            let new = Record::new();
+            vec![
+                campaign_exists(record, facts),
+                limit_fits(record, &new),
+                clicks_wait_not(record, &new),
+            ]
+        }
         "rates" => vec![currencies_differ(record)],
         _ => vec![],
     };
@@ -46,7 +53,7 @@ pub(super) fn of_change(resource: &Resource, changes: &Record, facts: &Facts) ->
         "links" => vec![default_stays(changes, current)],
         "campaigns" => vec![site_events_exist(changes, facts), clicks_credit(changes)],
         "coupons" => vec![ends_after_start(changes, current)],
-        "caps" => vec![limit_fits(changes, current)],
+        "caps" => vec![limit_fits(changes, current), clicks_wait_not(changes, current)],
         _ => vec![],
     };
     faults.into_iter().flatten().collect()
@@ -77,11 +84,13 @@ fn campaign_exists(record: &Record, facts: &Facts) -> Option<FieldFault> {
 fn limit_fits(changes: &Record, current: &Record) -> Option<FieldFault> {
     let value = |field: &str| changes.get(field).or_else(|| current.get(field));
     let is_sent = |field: &str| value(field).is_some_and(|value| !value.is_null());
-    let (wanted, other) = match value("what")?.as_str()? {
-        "conversions" => ("conversions_limit", "amount_limit"),
-        _ => ("amount_limit", "conversions_limit"),
+    let wanted = match value("what")?.as_str()? {
+        "conversions" => "conversions_limit",
+        "clicks" => "clicks_limit",
+        _ => "amount_limit",
     };
-    if is_sent(other) {
+    let limits = ["conversions_limit", "amount_limit", "clicks_limit"];
+    if let Some(other) = limits.into_iter().find(|limit| *limit != wanted && is_sent(limit)) {
         let message = format!("This cap bounds another thing; send {wanted} instead.");
         return Some(problem::field(other, ("invalid", message)));
     }
@@ -94,6 +103,15 @@ fn limit_fits(changes: &Record, current: &Record) -> Option<FieldFault> {
     limit
         .is_null()
         .then(|| problem::field(wanted, ("required", "A cap of this kind needs it.".to_owned())))
+}
+
+/// A click leads somewhere or it does not.
+fn clicks_wait_not(changes: &Record, current: &Record) -> Option<FieldFault> {
+    let text = |name: &str| changes.get(name).or_else(|| current.get(name)).and_then(Value::as_str);
+    (text("what")? == "clicks" && text("mode")? != "hard").then(|| {
+        let message = "Send hard: no click can wait, so that a cap of clicks is never soft.";
+        problem::field("mode", ("invalid", message.to_owned()))
+    })
 }
 
 /// A currency is worth one of itself.

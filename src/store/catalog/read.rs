@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::app::catalog::resource::Resource;
+use crate::app::catalog::resource::{Kind, Resource};
 use crate::app::catalog::{Place, Selection};
 use crate::domain::namespace::Namespace;
 use crate::store::executor::Statement;
@@ -10,7 +10,8 @@ use crate::store::sql::Sql;
 
 /// The columns of a resource's fields.
 pub(super) fn columns(resource: &Resource) -> String {
-    resource.fields.iter().map(|field| field.column()).collect::<Vec<_>>().join(", ")
+    let stored = resource.fields.iter().filter(|field| field.kind != Kind::Used);
+    stored.map(|field| field.column()).collect::<Vec<_>>().join(", ")
 }
 
 /// The condition that confines rows to the namespace.
