@@ -21,13 +21,20 @@ pub(crate) const READ: &str = "request_id, received_at, source, proof, campaign_
 /// A row is written once per judgement: a repeated write changes nothing, a later judgement
 /// replaces the outcome of the earlier one, which is kept among the last 20. Only what was refused
 /// is judged again: whoever is overtaken while judging it must not undo what the other recorded.
-const ON_CONFLICT: &str = "ON CONFLICT (namespace, request_id) DO UPDATE SET verdict = excluded.verdict, \
+const JUDGED_AGAIN: &str = "ON CONFLICT (namespace, request_id) DO UPDATE SET verdict = excluded.verdict, \
     reason = excluded.reason, detail = excluded.detail, conversion_id = excluded.conversion_id, \
     judged_at = excluded.judged_at, judgements = judgements + 1, \
     earlier_verdicts = json_insert(\
         CASE WHEN judgements > 20 THEN json_remove(earlier_verdicts, '$[0]') ELSE COALESCE(earlier_verdicts, '[]') END, \
         '$[#]', json_object('at', judged_at, 'verdict', verdict, 'reason', reason, 'detail', detail)) \
     WHERE excluded.judged_at > judged_at AND verdict = 'rejected'";
+
+/// What becomes of a row that is there already. SQLite takes as long to read [`JUDGED_AGAIN`] as for
+/// everything else that a plain conversion writes into the inbox, so whatever is judged for the
+/// first time goes without: if its row is there, this request wrote it.
+fn on_conflict(entry: &InboxEntry) -> &'static str {
+    if entry.judged_at > entry.received_at { JUDGED_AGAIN } else { "ON CONFLICT DO NOTHING" }
+}
 
 rows! {
     /// A request as stored.
@@ -94,7 +101,8 @@ fn values(namespace: &Namespace, entry: &InboxEntry) -> Vec<Value> {
 pub(crate) fn insert(namespace: &Namespace, entry: &InboxEntry, erased: &[String]) -> Statement {
     let mut parameters = values(namespace, entry);
     let columns = columns(entry, erased, &mut parameters);
-    let sql = format!("INSERT INTO inbox ({COLUMNS}) SELECT {columns} WHERE true {ON_CONFLICT}");
+    let on_conflict = on_conflict(entry);
+    let sql = format!("INSERT INTO inbox ({COLUMNS}) SELECT {columns} WHERE true {on_conflict}");
     Statement::new(sql, parameters)
 }
 
@@ -151,10 +159,11 @@ fn guarded(
     let mut parameters = values(namespace, entry);
     parameters.extend([conversion.conversion_id.as_str().into(), value]);
     let columns = columns(entry, erased, &mut parameters);
+    let on_conflict = on_conflict(entry);
     let sql = format!(
         "INSERT INTO inbox ({COLUMNS}) SELECT {columns} \
          WHERE EXISTS (SELECT 1 FROM conversions WHERE namespace = ?1 AND conversion_id = ?13 AND {guard} = ?14) \
-         {ON_CONFLICT} RETURNING 1 AS written"
+         {on_conflict} RETURNING 1 AS written"
     );
     Statement::new(sql, parameters)
 }
