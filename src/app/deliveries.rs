@@ -61,16 +61,17 @@ pub struct Stretch<'a> {
 /// Where deliveries and secrets are kept.
 pub trait Deliveries {
     /// Sends one again, from the beginning of the schedule; one that waits is due now. Nothing
-    /// happens to one that is being sent. Repeatable.
+    /// happens to one that is being sent, nor to one whose values were erased: then the answer is
+    /// false. Repeatable.
     fn replay(
         &self,
         namespace: &Namespace,
         delivery_id: &str,
         now: Timestamp,
-    ) -> impl Future<Output = Result<(), Unavailable>>;
+    ) -> impl Future<Output = Result<bool, Unavailable>>;
 
     /// The same for some, looking at no more than `limit`. How many they are, and the last one that was
-    /// looked at if there may be others. Repeatable: what waits is not found again.
+    /// looked at if there may be others. What was erased is left out. Repeatable: what waits is not found again.
     fn replay_some(
         &self,
         namespace: &Namespace,

@@ -15,6 +15,11 @@ use crate::domain::time::{DAY_MS, Timestamp};
 const AGAIN: &str = "state = 'waiting', ended_at = NULL, lease = NULL, \
      replayed_after = CASE state WHEN 'waiting' THEN replayed_after ELSE attempts END";
 
+/// What was erased is not sent again; a delivery that is there still has its time at least.
+const IS_THERE: &str = "\"values\" <> '{}'";
+
+const ERASED: &str = "SELECT 1 AS erased FROM deliveries WHERE namespace = ?1 AND delivery_id = ?2 AND \"values\" = '{}'";
+
 const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, ended_at = ?3, personal = NULL \
      WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id FROM deliveries AS d INDEXED BY deliveries_due \
      WHERE d.namespace = ?1 AND d.connector_id = ?2 AND d.due_at IS NOT NULL LIMIT ?4) RETURNING 1 AS cancelled";
@@ -31,7 +36,7 @@ fn replay(namespace: &Namespace, delivery_id: &str, now: Timestamp) -> Statement
         (sql.bind(namespace.as_str()), sql.bind(delivery_id), sql.bind(now.ms()), sql.bind(DAY_MS));
     let text = format!(
         "UPDATE deliveries SET {AGAIN}, due_at = {now} + CASE kind WHEN 'pixel' THEN {day} ELSE 0 END \
-         WHERE namespace = {space} AND delivery_id = {id} AND (state <> 'waiting' OR lease IS NULL)"
+         WHERE namespace = {space} AND delivery_id = {id} AND (state <> 'waiting' OR lease IS NULL) AND {IS_THERE}"
     );
     sql.statement(text)
 }
@@ -60,6 +65,7 @@ fn replay_some(
     let (now, day) = (sql.bind(now.ms()), sql.bind(DAY_MS));
     let mut conditions = vec![
         format!("(namespace, delivery_id) IN ({within})"),
+        IS_THERE.to_owned(),
         format!("state = {}", sql.bind(filter.state.as_str())),
         format!("kind = {}", sql.bind(filter.kind.as_str())),
     ];
@@ -87,8 +93,11 @@ impl<D: Database, B: Blobs> Deliveries for Stores<D, B> {
         namespace: &Namespace,
         delivery_id: &str,
         now: Timestamp,
-    ) -> Result<(), Unavailable> {
-        self.run(vec![replay(namespace, delivery_id, now)]).await.map(|_| ())
+    ) -> Result<bool, Unavailable> {
+        let key = vec![namespace.as_str().into(), delivery_id.into()];
+        let statements = vec![replay(namespace, delivery_id, now), Statement::new(ERASED, key)];
+        let results = self.run(statements).await?;
+        Ok(results.last().is_none_or(Vec::is_empty))
     }
 
     async fn replay_some(

@@ -1,6 +1,6 @@
 //! Erasing persons of whom connectors were told, or are to be.
 
-use backtrail::http::request::Method::Delete;
+use backtrail::http::request::Method::{Delete, Post};
 use serde_json::{Value, json};
 
 use crate::erasure::{SECRETS, click_of, erases, found, lives, open, world};
@@ -95,4 +95,38 @@ fn many_conversions_take_several_bounded_calls() {
     }
     assert!(calls > 1);
     assert_eq!(found(&shop, &SECRETS), [""; 0]);
+}
+
+#[test]
+fn what_was_erased_is_not_replayed() {
+    let world = world();
+    let shop = open(&world);
+    let click_id = lives(&shop, "Jane");
+    erases(&shop, &format!("click_id={click_id}"));
+    reports_by_page(&shop, "Bob", &click_of(&shop, "Bob"));
+    let of_bob = "FROM deliveries WHERE \"values\" <> '{}'";
+    world.database().execute(
+        "UPDATE deliveries SET state = 'cancelled', due_at = NULL, ended_at = created_at WHERE \"values\" <> '{}'",
+    );
+    let ids = |of: &str| {
+        let rows = shop.rows(&format!("SELECT delivery_id {of}"));
+        rows.iter().map(|row| row["delivery_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let erased = ids("FROM deliveries WHERE \"values\" = '{}'");
+    assert_eq!((erased.len(), ids(of_bob).len()), (7, 1));
+    for id in &erased {
+        let path = format!("deliveries/{id}/replay");
+        shop.operator.is_refused(Post, &path, None, (400, "erased"));
+    }
+    let body = json!({ "state": "cancelled" });
+    let step = shop.operator.calls(Post, "deliveries/replay", Some(body), 200);
+    assert_eq!(step["replayed"], 1, "{step}");
+    assert_eq!(
+        left(&shop),
+        [
+            json!({ "state": "cancelled", "count": 7, "more": 0 }),
+            json!({ "state": "waiting", "count": 1, "more": 3 }),
+        ]
+    );
+    assert_eq!(ids("FROM deliveries WHERE state = 'waiting'"), ids(of_bob));
 }

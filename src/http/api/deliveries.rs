@@ -36,7 +36,10 @@ pub(super) async fn replay<S: Stores>(call: &Call<'_, S>, delivery_id: &str) -> 
     let namespace = call.access.namespace.as_ref().ok_or_else(problem::namespace_required)?;
     if paging::is_plain(delivery_id) {
         let replayed = call.stores.replay(namespace, delivery_id, call.moment.now).await;
-        replayed.map_err(|_| problem::storage_unavailable())?;
+        if !replayed.map_err(|_| problem::storage_unavailable())? {
+            let message = "What this delivery told was erased; there is nothing left to send.";
+            return Err(Response::problem(400, "erased", message));
+        }
         call.memory.wake.ask();
     }
     past::show(call, &DELIVERIES, delivery_id).await
