@@ -92,20 +92,27 @@ pub(super) fn secrets(row: &Row) -> Option<Secrets> {
     })
 }
 
+/// A connector; `None` if it cannot be read, even if only its matching cannot: without that it
+/// would send to anybody.
 fn connector(row: &Row) -> Option<Connector> {
     Some(Connector {
         mode: Mode::from_word(row.get("mode")?.as_str()?)?,
         webhook: text(row, "webhook"),
-        matching: text(row, "matching")
-            .and_then(|text| matching(&serde_json::from_str(&text).ok()?)),
+        matching: match text(row, "matching") {
+            None => None,
+            Some(text) => Some(matching(&serde_json::from_str(&text).ok()?)?),
+        },
         affiliate_id: short(row, "affiliate_id")?,
         secrets: secrets(row)?,
     })
 }
 
+/// What is due of one that is there and cannot be read waits until it can be: it counts neither
+/// as present nor as removed. Every row of `connectors` has a mode.
 fn due(row: &Row) -> Option<Due> {
-    let namespace = namespace(row)?;
-    Some(Due { namespace, connector_id: short(row, "connector_id")?, connector: connector(row) })
+    let is_there = row.get("mode").is_some_and(|mode| !mode.is_null());
+    let connector = if is_there { Some(connector(row)?) } else { None };
+    Some(Due { namespace: namespace(row)?, connector_id: short(row, "connector_id")?, connector })
 }
 
 fn claimed(row: &Row) -> Option<Claimed> {

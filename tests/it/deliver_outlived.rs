@@ -163,3 +163,29 @@ fn no_statement_of_the_sender_goes_through_what_does_not_concern_it() {
     }
     assert!(seen >= 18, "{seen}");
 }
+
+#[test]
+fn a_connector_that_cannot_be_read_sends_nothing_and_loses_nothing() {
+    let world = World::new();
+    let demo = Sending::of(&world);
+    let matching = |model: &str| json!({ "parameter": "cid", "source_parameter": null, "source_value": null, "model": model, "window_days": 14 });
+    for id in 1..=2 {
+        demo.has_connector(id, "enabled", &get(HOOK));
+        demo.has_waiting(id, 1);
+    }
+    let has_matching = |text: &str| {
+        demo.execute(&format!("UPDATE connectors SET matching = '{text}' WHERE id = 1"));
+    };
+    has_matching(&matching("median").to_string());
+    assert_eq!(demo.sends().sent, 1, "the other one's");
+    world.waits_ms(MINUTE_MS);
+    demo.tidies_up(None);
+    assert_eq!(
+        (demo.states(1), demo.states(2)),
+        (vec!["waiting".into()], vec!["delivered".into()])
+    );
+    has_matching(&matching("last").to_string());
+    demo.sends();
+    assert_eq!(demo.states(1), ["no_click_match"]);
+    assert_eq!(demo.got().len(), 1);
+}
