@@ -109,6 +109,10 @@ impl Scanner {
             State::Quoted(_) if self.is_code() => {
                 Err("Macros cannot stand in event handlers, styles and srcdoc; use a <script>.")
             }
+            State::Quoted(_) if self.may_be_address() => {
+                Err("Macros cannot stand in content of <meta> and in to, from, values and by, \
+                     which may hold an address; use a <script>.")
+            }
             State::Quoted(_) => Ok(Place::Html),
             State::Unquoted if self.is_address() => self.address_place(),
             State::Unquoted | State::BeforeValue => Err("Put the attribute's value into quotes."),
@@ -127,6 +131,15 @@ impl Scanner {
     fn is_code(&self) -> bool {
         self.attribute.starts_with("on")
             || matches!(self.attribute.as_str(), "style" | "srcdoc" | "srcset" | "http-equiv")
+    }
+
+    /// Whether the value becomes an address or not by what other attributes say: a redirect of
+    /// `<meta>`, or an animation of SVG, which sets whichever attribute it names.
+    fn may_be_address(&self) -> bool {
+        match self.attribute.as_str() {
+            "content" => self.tag == "meta",
+            name => matches!(name, "to" | "from" | "values" | "by"),
+        }
     }
 
     /// The host has to be there already, so that no value chooses it.

@@ -37,6 +37,7 @@ fn a_value_is_encoded_for_where_it_stands() {
     let hostile = "</script><b a=\"'`\\\n&${1}//*/";
     for (code, expected) in [
         ("<p>{{A}}</p>", Place::Html),
+        ("<p content='{{A}}'>", Place::Html),
         ("<p title='{{A}}'>", Place::Html),
         ("<p title = \"x {{A}}\">", Place::Html),
         ("<img src=\"https://x.example/{{A}}\">", Place::Path),
@@ -95,6 +96,12 @@ fn where_no_value_can_stand_safely_none_does() {
         "<img src=\"https://x.example{{A}}\">",
         "<a href=\"javascript:f('{{A}}')\">",
         "<a href=\"data:text/html,{{A}}\">",
+        "<meta http-equiv=\"refresh\" content=\"0;url={{A}}\">",
+        "<META content='{{A}}'>",
+        "<svg><a><set attributeName=\"href\" to=\"{{A}}\"/></a></svg>",
+        "<animate attributeName=\"href\" from=\"x\" values=\"y;{{A}}\">",
+        "<animate from=\"{{A}}\">",
+        "<animate by='{{A}}'>",
         "<!-- {{A}} -->",
         "<!{{A}}>",
         "<style>a{b:{{A}}}</style>",
