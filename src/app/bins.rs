@@ -5,7 +5,6 @@ use std::future::Future;
 use crate::app::ports::Unavailable;
 use crate::app::sender::{Received, SendFault, Sender, Silence};
 use crate::app::settings::Moment;
-use crate::domain::connector::bin::Bin;
 use crate::domain::connector::render::{Masked, Outgoing};
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
@@ -69,7 +68,7 @@ pub async fn send(
     moment: &Moment<'_>,
     timeout_ms: u64,
 ) -> Result<Received, SendFault> {
-    let Some(bin) = Bin::parse(&request.url) else {
+    let Some(bin) = &request.bin else {
         return sender.send(request, timeout_ms).await;
     };
     let random = (moment.random)();

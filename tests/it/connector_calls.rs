@@ -282,3 +282,25 @@ fn the_cron_job_forgets_what_bins_had() {
     shop.edge.ticks();
     assert_eq!(kept(), 0);
 }
+
+#[test]
+fn a_bins_name_and_answer_are_those_of_the_address_as_it_was_written() {
+    let world = world();
+    let operator = world.operator_of("demo");
+    let mut connector = to(BIN);
+    connector["webhook"]["parameters"] = json!([{ "name": "status", "value": "410" }]);
+    operator.creates("connectors", connector.clone());
+    assert_eq!(tests(&operator, 1)["status"], 200);
+    connector["webhook"]["parameters"] = json!([{ "name": "status", "value": "{{EVENT_NAME}}" }]);
+    connector["webhook"]["url"] = "bin:try-it?x={{VALUE}}&status=503".into();
+    let created = operator.creates("connectors", connector);
+    assert_eq!(created["receiver"], "bin:try-it");
+    assert_eq!(tests(&operator, 2)["status"], 503);
+    let kept = bin(&operator, "try-it");
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().any(|one| one["url"] == "bin:try-it?x=15&status=503&status=Purchase"));
+    for url in ["bin:{{VALUE}}", "bin:a{sub1}", "bin:a?status={{VALUE}}", "bin:a?status=5{{VALUE}}"]
+    {
+        operator.is_told(Post, "connectors", to(url), &["webhook.url: invalid"]);
+    }
+}

@@ -7,7 +7,6 @@ use super::visitors::{Visitors, is_wanted};
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
 use crate::app::touches::Known;
 use crate::domain::connector::address::{AddressFault, Policy, check};
-use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
 use crate::domain::connector::webhook::Webhook;
@@ -132,7 +131,7 @@ pub(super) fn prepare(
     let settings = means.settings;
     let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };
     let fault = match check(&request.url, &policy) {
-        _ if Bin::parse(&request.url).is_some() => None,
+        _ if request.bin.is_some() => None,
         Ok(_) => lanes.is_own(lane).then_some(AddressFault::Own),
         Err(fault) => Some(fault),
     };

@@ -94,6 +94,8 @@ pub enum AddressFault {
     Scheme,
     /// User name, password, or a host that is not in its plainest form.
     Host,
+    /// A path that clients shorten before they send it.
+    Path,
     /// A private, loopback, link-local, reserved or metadata address, or a name that leads there.
     Forbidden,
     /// Backtrail's own.
@@ -114,7 +116,10 @@ impl AddressFault {
             Self::Scheme => "The address must begin with https://.",
             Self::Host => {
                 "The host must be a plain name (internationalised ones as punycode) or an address \
-                 in its usual form, without user name or password."
+                 in its usual form, without user name, password or a dot at its end."
+            }
+            Self::Path => {
+                "The path contains . or .. between slashes; write the address without them."
             }
             Self::Forbidden => {
                 "This host is private, local or reserved; send to a server on the public internet."
@@ -148,7 +153,7 @@ pub fn check(url: &str, policy: &Policy<'_>) -> Result<Receiver, AddressFault> {
     let is_https = receiver.1;
     let receiver = receiver.0;
     if policy.allows_loopback && receiver.is_loopback {
-        return Ok(receiver);
+        return check_form(url).map(|()| receiver);
     }
     if !is_https {
         return Err(AddressFault::Scheme);
@@ -173,7 +178,19 @@ pub fn check(url: &str, policy: &Policy<'_>) -> Result<Receiver, AddressFault> {
     }
     let is_web =
         matches!(receiver.port, 80 | 443 | 1024..) && !FORBIDDEN_PORTS.contains(&receiver.port);
-    if is_web { Ok(receiver) } else { Err(AddressFault::Port) }
+    if !is_web {
+        return Err(AddressFault::Port);
+    }
+    check_form(url).map(|()| receiver)
+}
+
+/// Refuses what clients write otherwise than it is signed, or ask another server for.
+fn check_form(url: &str) -> Result<(), AddressFault> {
+    let (_, authority, behind) = split(url).ok_or(AddressFault::Scheme)?;
+    if split_port(authority).is_some_and(|(name, _)| name.ends_with('.')) {
+        return Err(AddressFault::Host);
+    }
+    if has_dot_segment(behind) { Err(AddressFault::Path) } else { Ok(()) }
 }
 
 /// The name by which a receiver's troubles are kept: its host, with the port where it is not the
@@ -193,14 +210,51 @@ fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
 }
 
+/// An address in the form in which clients send it (WHATWG URL), so that what is signed is what
+/// arrives: scheme and host in lower case, no port that is the scheme's, a path of `/` at least, no
+/// fragment. Its path and query are percent-encoded already. What is no such address stays.
+pub fn as_sent(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or(url);
+    let (Ok((receiver, is_https)), Some((_, _, behind))) = (receiver_of(url), split(url)) else {
+        return url.to_owned();
+    };
+    let scheme = if is_https { "https" } else { "http" };
+    let mut out = format!("{scheme}://{}", receiver.host);
+    if receiver.port != default_port(is_https) {
+        out.push_str(&format!(":{}", receiver.port));
+    }
+    if !behind.starts_with('/') {
+        out.push('/');
+    }
+    out.push_str(behind);
+    out
+}
+
+/// Whether a path, with whatever follows it, has a segment of one or two dots, which clients
+/// resolve; percent-encoded ones count.
+fn has_dot_segment(behind: &str) -> bool {
+    let path = behind.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |segment: &str| {
+        let plain = segment.replace("%2e", ".").replace("%2E", ".");
+        plain == "." || plain == ".."
+    };
+    path.split('/').any(is_dots)
+}
+
+/// Scheme, authority, and what is behind them.
+fn split(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    Some((scheme, authority, behind))
+}
+
 /// Reads scheme and authority; says whether it is https.
 fn receiver_of(url: &str) -> Result<(Receiver, bool), AddressFault> {
-    let (scheme, rest) = url.split_once("://").ok_or(AddressFault::Scheme)?;
+    let (scheme, authority, _) = split(url).ok_or(AddressFault::Scheme)?;
     let is_https = scheme.eq_ignore_ascii_case("https");
     if !is_https && !scheme.eq_ignore_ascii_case("http") {
         return Err(AddressFault::Scheme);
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (name, port) = split_port(authority).ok_or(AddressFault::Host)?;
     let port = match port {
         None => default_port(is_https),

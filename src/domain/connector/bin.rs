@@ -17,7 +17,8 @@ pub struct Bin {
 
 impl Bin {
     /// Reads `bin:NAME`, with `status=` (200–599, default 200) among whatever query there is; nothing
-    /// if it is something else.
+    /// if it is something else. Takes the address as it was written: what a request adds to the
+    /// query says nothing to the bin, and a macro is no name or status.
     pub fn parse(url: &str) -> Option<Self> {
         let rest = url.strip_prefix("bin:")?;
         let rest = rest.split('#').next().unwrap_or(rest);
@@ -53,6 +54,9 @@ mod tests {
             ("bin:a?value=15&status=410#f", Some(("a", 410))),
             ("bin:a?status=", None),
             ("bin:a?status=99", None),
+            ("bin:a?v={{VALUE}}&status=410", Some(("a", 410))),
+            ("bin:a?status={{VALUE}}", None),
+            ("bin:a{sub1}", None),
             ("bin:", None),
             ("bin:A", None),
             ("bin:a/b", None),

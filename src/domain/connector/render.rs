@@ -1,5 +1,7 @@
 //! A webhook with its values filled in: the request, and what may be shown of it.
 
+use super::address::as_sent;
+use super::bin::Bin;
 use super::encode;
 use super::text::{Lookup, Piece, Text, Values};
 use super::webhook::{Format, Method, Pair, Webhook};
@@ -13,8 +15,10 @@ const MASK: &str = "***";
 pub struct Outgoing {
     /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
-    /// In full.
+    /// In full, in the very form in which it is sent.
     pub url: String,
+    /// The request bin to which it goes, if it does not leave the installation.
+    pub bin: Option<Bin>,
     /// Names and values, the content type among them.
     pub headers: Vec<(String, String)>,
     /// What is sent; `None` for a GET.
@@ -56,6 +60,7 @@ impl Webhook {
         Outgoing {
             method: self.method.as_str(),
             url: self.url_with(&values),
+            bin: Bin::parse(&self.written_url),
             headers,
             body,
             masked,
@@ -73,15 +78,12 @@ impl Webhook {
     pub(super) fn url_with(&self, values: &Values<'_, '_>) -> String {
         let mut url = address(&self.url, values);
         if self.method == Method::Get && !self.parameters.is_empty() {
-            let fragment_at = url.find('#').unwrap_or(url.len());
-            let fragment = url.split_off(fragment_at);
             match url.find('?') {
                 None => url.push('?'),
                 Some(_) if url.ends_with(['?', '&']) => {}
                 Some(_) => url.push('&'),
             }
             url.push_str(&self.query_with(values));
-            url.push_str(&fragment);
         }
         url
     }
@@ -140,7 +142,7 @@ fn address(text: &Text, values: &Values<'_, '_>) -> String {
             Piece::Value(value) => out.push_str(&encode::path(&values.of(value))),
         }
     }
-    out
+    as_sent(&out)
 }
 
 /// A body of JSON: within a string a value is part of it, outside it is a literal of its own.

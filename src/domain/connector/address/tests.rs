@@ -118,6 +118,13 @@ const HOSTILE: &[&str] = &[
     "https://.example/",
     "https://a..example/",
     "https:///",
+    "https://good.example./",
+    "https://good.example.:443/",
+    "https://good.example/a/../b",
+    "https://good.example/..",
+    "https://good.example/./?a",
+    "https://good.example/a/%2E%2e/b",
+    "https://good.example/.%2e#a",
     "",
 ];
 
@@ -133,7 +140,8 @@ fn no_hostile_address_is_accepted() {
 fn public_servers_are() {
     for url in [
         "https://example.com/webhook",
-        "HTTPS://Example.COM./a?b#c",
+        "HTTPS://Example.COM/a?b#c",
+        "https://example.com/.a/..b/a../...?/../",
         "https://xn--bcher-kva.example",
         "https://example.com:8443/",
         "https://example.com:80/",

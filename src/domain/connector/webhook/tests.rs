@@ -69,11 +69,11 @@ fn a_post_or_put_has_a_form_or_json() {
 }
 
 #[test]
-fn a_query_of_the_address_stays_and_parameters_follow_before_the_fragment() {
+fn a_query_of_the_address_stays_and_parameters_follow_it() {
     for (url, expected) in [
-        ("https://x.example/a?b=1#f", "https://x.example/a?b=1&p=1%262#f"),
+        ("https://x.example/a?b=1#f", "https://x.example/a?b=1&p=1%262"),
         ("https://x.example/a?", "https://x.example/a?p=1%262"),
-        ("https://x.example", "https://x.example?p=1%262"),
+        ("https://x.example", "https://x.example/?p=1%262"),
         ("https://x.example/{sub1}/{{VALUE}}", "https://x.example/1%262/1%262?p=1%262"),
     ] {
         let webhook = json!({ "url": url, "parameters": named(&[("p", "{{VALUE}}")]) });
@@ -112,7 +112,7 @@ fn secrets_and_persons_are_masked_in_the_log() {
     let values = [("EMAIL", "eva@example.com"), ("VALUE", "1"), ("PHONE", "+49 30 123")];
     assert_eq!(
         rendered(&webhook, &values).shown_url,
-        "https://x.example/?token=***&api_key=***&a=1&mail=e***@example.com&key=***&phone=%2B***#f"
+        "https://x.example/?token=***&api_key=***&a=1&mail=e***@example.com&key=***&phone=%2B***"
     );
 }
 
@@ -174,4 +174,37 @@ fn it_knows_what_it_mentions() {
     assert!(webhook.mentions("SUB2") && webhook.mentions("EMAIL") && webhook.is_personal());
     assert!(!webhook.mentions("SUB1") && !webhook.mentions_any(Origin::Touch));
     assert!(webhook.mentions_any(Origin::Click));
+}
+
+#[test]
+fn the_address_is_the_one_that_fetch_sends() {
+    for (written, expected) in [
+        ("https://hooks.example?cid=1", "https://hooks.example/?cid=1"),
+        ("https://hooks.example", "https://hooks.example/"),
+        ("https://hooks.example#a", "https://hooks.example/"),
+        ("HTTPS://Hooks.Example:443/Path?Q", "https://hooks.example/Path?Q"),
+        ("https://hooks.example:08443/", "https://hooks.example:8443/"),
+        ("http://127.0.0.1:80?a", "http://127.0.0.1/?a"),
+        ("https://hooks.example:80/", "https://hooks.example:80/"),
+        ("https://hooks.example./a", "https://hooks.example/a"),
+        ("https://[2606:4700::ABCD]:443", "https://[2606:4700::abcd]/"),
+        ("https://hooks.example/a?b#c{{VALUE}}#d", "https://hooks.example/a?b"),
+        ("https://hooks.example//a/.b/..c/?", "https://hooks.example//a/.b/..c/?"),
+        (
+            "https://hooks.example/é|^'`/?é|^'`",
+            "https://hooks.example/%C3%A9%7C%5E%27%60/?%C3%A9%7C%5E%27%60",
+        ),
+        ("https://hooks.example/{{VALUE}}?{{VALUE}}", "https://hooks.example/?.."),
+        (
+            "https://hooks.example/{{EXTRA}}?{{EXTRA}}",
+            "https://hooks.example/%252e%2F%5C%23?%252e%2F%5C%23",
+        ),
+    ] {
+        let webhook = json!({ "url": written });
+        let values = [("VALUE", ".."), ("EXTRA", "%2e/\\#")];
+        let request = rendered(&webhook, &values);
+        assert_eq!(request.url, expected, "{written}");
+        assert_eq!(url::Url::parse(&request.url).unwrap().as_str(), request.url, "{written}");
+        assert_eq!(request.shown_url, request.url, "{written}");
+    }
 }

@@ -10,7 +10,6 @@ use crate::app::catalog::resource::{Item, Kind, Part, Record};
 use crate::app::catalog::resources::CONNECTORS;
 use crate::app::connectors::Approval;
 use crate::domain::connector::address::{self, Policy};
-use crate::domain::connector::bin::Bin;
 use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::preview::{sample, sample_event};
 use crate::domain::connector::render::Outgoing;
@@ -166,7 +165,7 @@ async fn address_fault<S: Stores>(
     call: &Call<'_, S>,
     request: &Outgoing,
 ) -> Result<Option<&'static str>, Response> {
-    if Bin::parse(&request.url).is_some() {
+    if request.bin.is_some() {
         return Ok(None);
     }
     let settings = call.settings;

@@ -92,17 +92,19 @@ fn webhook(sent: &Value, reading: &Reading<'_>, before: &Record) -> Result<Value
     ])))
 }
 
-/// Of a template the host stands there already; what a macro brings cannot change it.
+/// Of a template the host stands there already; what a macro brings cannot change it. Nor can it
+/// make a dot segment, unless only dots are left where it is empty.
 fn check_address(webhook: &Webhook, reading: &Reading<'_>) -> Result<(), Fault> {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.clone(),
-        Piece::Value(_) => "x".to_owned(),
+        Piece::Value(_) => String::new(),
     };
     let url: String = webhook.url.pieces.iter().map(piece).collect();
     if url.starts_with("bin:") {
         let message = "A bin is bin: and 1 to 40 lower-case letters, digits and hyphens, with \
-                       ?status= and a status code from 200 to 599 if it shall not answer 200.";
-        return match Bin::parse(&url) {
+                       ?status= and a status code from 200 to 599 if it shall not answer 200, \
+                       all without macros.";
+        return match Bin::parse(&webhook.written_url) {
             Some(_) => Ok(()),
             None => Err(fault("url", "invalid", message)),
         };
@@ -110,7 +112,7 @@ fn check_address(webhook: &Webhook, reading: &Reading<'_>) -> Result<(), Fault> 
     let settings = reading.settings;
     let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };
     match address::check(&url, &policy) {
-        Ok(_) if reading.surroundings.is_own_host => {
+        _ if reading.surroundings.is_own_host => {
             let own = address::AddressFault::Own;
             Err(fault("url", own.code(), own.message()))
         }

@@ -32,8 +32,8 @@ pub(in crate::http::api) fn derived(record: &Record) -> Vec<(&'static str, Value
     let preview = webhook.as_ref().map(|webhook| webhook.preview(sample_event(&events)).url);
     let approval = approval(record);
     vec![
-        ("url_preview", preview.clone().into()),
-        ("receiver", preview.map(|url| receiver(&url)).into()),
+        ("url_preview", preview.into()),
+        ("receiver", webhook.map(|webhook| receiver(&webhook.written_url)).into()),
         ("approved", approved(&approval).into()),
         ("pixel_hash", pixel.map(|pixel| pixel.hash()).into()),
     ]
