@@ -69,11 +69,18 @@ fn what_was_told_before_or_cannot_be_read_is_not_told_as_a_site_event() {
     page_sends(&shop, 200, &body);
     page_sends(&shop, 400, &purchase(&shop.clicks(1), json!({ "value": -15 })));
     assert_eq!(waiting(&shop), [json!([1, "webhook", "Order done", 1, "pending"])]);
+    // The same order with another amount.
+    shop.changes_campaign(json!({ "is_amount_trusted": true }));
+    let sold = shop.clicks(1);
+    let order = |value: u32| purchase(&sold, json!({ "eventId": "C", "value": value }));
+    page_sends(&shop, 200, &order(5));
+    assert_eq!(page_sends(&shop, 409, &order(6))["conversion"]["reason"], "conflict");
+    assert_eq!(waiting(&shop).len(), 2);
     // While the ledger is down the page is asked to come again.
     world.database().breaks(Break::BeforeCommit, usize::MAX);
     page_sends(&shop, 503, &purchase(&id, json!({ "eventId": "B" })));
     world.database().mends();
-    assert_eq!(waiting(&shop).len(), 1);
+    assert_eq!(waiting(&shop).len(), 2);
 }
 
 #[test]
