@@ -35,7 +35,12 @@ pub enum Collected {
     /// It was not taken.
     Refused(Refusal),
     /// It was judged as a report.
-    Judged(Box<Outcome>),
+    Judged {
+        /// What became of that.
+        outcome: Box<Outcome>,
+        /// Whether connectors were told: of the conversion, or of a site event that became none.
+        is_told: bool,
+    },
 }
 
 /// The standard names (wire.md 8). They are not counted against the bound of names.
@@ -62,9 +67,12 @@ pub async fn collect(
     event: SiteEvent,
     address: Option<IpAddress>,
 ) -> Collected {
-    let SiteEvent { name, click_id, parameters: mut pairs, mut said } = event;
+    let SiteEvent { name, click_id, parameters, mut said } = event;
+    // Only what becomes a conversion needs an amount that can be read.
+    let is_money = |(name, _): &(String, String)| matches!(name.as_str(), "amount" | "currency");
+    let (money, mut pairs): (Vec<_>, Vec<_>) = parameters.into_iter().partition(is_money);
     pairs.extend(click_id.map(|id| ("click_id".to_owned(), id)));
-    let mut postback = match Postback::from_stored(pairs, moment.now) {
+    let postback = match Postback::from_stored(pairs, moment.now) {
         Ok(postback) => postback,
         Err(refusal) => return Collected::Refused(refusal),
     };
@@ -77,19 +85,24 @@ pub async fn collect(
         let of_name = campaign.site_events.iter().find(|(known, _)| *known == name);
         of_name.map(|(_, becomes)| *becomes)
     });
-    match mapped {
-        None => {
-            let site = Site { namespace, name: &name, said: &said, moment };
-            return match site.take(ports, memory, (&situation, &postback)).await {
-                Ok(true) => Collected::Noted,
-                Ok(false) => Collected::Refused(too_many_names()),
-                Err(Unavailable) => Collected::Refused(storage_unavailable()),
-            };
-        }
-        Some(Becomes::Initial) => {}
-        Some(Becomes::Event(id)) => postback.reports_event(id),
+    let Some(becomes) = mapped else {
+        let is_known = STANDARD.contains(&name.as_str());
+        let site = Site { namespace, name: &name, is_known, said: &said, moment };
+        return match site.take(ports, memory, (&situation, &postback)).await {
+            Ok(true) => Collected::Noted,
+            Ok(false) => Collected::Refused(too_many_names()),
+            Err(Unavailable) => Collected::Refused(storage_unavailable()),
+        };
+    };
+    let pairs = postback.stored.into_iter().chain(money).collect();
+    let mut postback = match Postback::from_stored(pairs, moment.now) {
+        Ok(postback) => postback,
+        Err(refusal) => return Collected::Refused(refusal),
+    };
+    if let Becomes::Event(id) = becomes {
+        postback.reports_event(id);
     }
-    said.site_event = Some(name);
+    said.site_event = Some(name.clone());
     let arrived = Report {
         namespace: namespace.clone(),
         source: Source::Collect,
@@ -100,13 +113,36 @@ pub async fn collect(
         said,
     };
     let outcome = report(ports, memory, moment, &arrived).await;
-    if outcome.verdict == Verdict::Recorded
-        && let Some(name) = &arrived.said.site_event
-    {
-        let site = Site { namespace, name, said: &arrived.said, moment };
+    let site = Site { namespace, name: &name, is_known: true, said: &arrived.said, moment };
+    if outcome.verdict == Verdict::Recorded {
         site.note_keys(ports, memory).await;
     }
-    Collected::Judged(Box::new(outcome))
+    // It needs no credit to be told.
+    let is_uncredited =
+        outcome.refusal.as_ref().is_some_and(|refusal| is_of_credit(refusal.reason));
+    if is_uncredited
+        && site.take(ports, memory, (&situation, &arrived.postback)).await == Err(Unavailable)
+    {
+        return Collected::Refused(storage_unavailable());
+    }
+    let is_told = outcome.refusal.is_none() || is_uncredited;
+    Collected::Judged { outcome: Box::new(outcome), is_told }
+}
+
+/// Whether a conversion is refused for a reason that leaves its site event what it is: not if it
+/// cannot be read, if its order is known and was told already, or if it shall be sent again.
+fn is_of_credit(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::InvalidParameter
+            | Reason::PlaceholderNotReplaced
+            | Reason::UnmappedStatus
+            | Reason::TooLarge
+            | Reason::UnsupportedMediaType
+            | Reason::Conflict
+            | Reason::RateLimited
+            | Reason::StorageUnavailable
+    )
 }
 
 fn too_many_names() -> Refusal {
@@ -118,6 +154,8 @@ fn too_many_names() -> Refusal {
 struct Site<'a> {
     namespace: &'a Namespace,
     name: &'a str,
+    /// Whether its name is not counted against the bound.
+    is_known: bool,
     said: &'a Said,
     moment: &'a Moment<'a>,
 }
@@ -148,7 +186,7 @@ impl Site<'_> {
         };
         let listening = connectors.iter().flat_map(|connectors| &connectors.list);
         let deliveries = news.deliveries(listening);
-        let is_known = STANDARD.contains(&self.name);
+        let is_known = self.is_known;
         if is_known && deliveries.is_empty() {
             self.note_keys(ports, memory).await;
             return Ok(true);

@@ -16,6 +16,7 @@ use super::ports::{Configuration, Unavailable};
 use super::situate::recall;
 use crate::domain::connector::Connectors;
 use crate::domain::connector::macros::{Macro, upper_name};
+use crate::domain::contact::macro_of;
 use crate::domain::delivery::Delivery;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, Timestamp};
@@ -104,8 +105,8 @@ const MAX_KEY: usize = 64;
 const MAX_PER_MINUTE: u32 = 30;
 
 impl NotedKeys {
-    /// The names of the macros of keys that are to be noted: they are not known to be, no built-in
-    /// macro is called so, and it was not done too often within this minute.
+    /// The names of the macros of keys that are to be noted: they are not known to be, they are for
+    /// no built-in macro, and it was not done too often within this minute.
     pub fn unnoted<'k>(
         &self,
         namespace: &Namespace,
@@ -119,6 +120,7 @@ impl NotedKeys {
                 && Macro::of_key(key).is_none()
                 && !noted.contains(&mark(namespace, name, key))
         };
+        let keys = keys.filter(|key| macro_of(key).is_none());
         let keys: Vec<String> = keys.map(upper_name).filter(is_new).collect();
         let minute = now.ms() / MINUTE_MS;
         let times = if self.pace.get().0 == minute { self.pace.get().1 } else { 0 };

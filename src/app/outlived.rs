@@ -17,7 +17,8 @@ const MOST_CONNECTORS: usize = 300;
 /// Of each connector so many deliveries are ended by one run.
 const MOST_EACH: usize = 200;
 
-/// Personal values are kept for so long, if their delivery waits that long.
+/// Personal values are kept for so long, if their delivery waits that long. They go by when the
+/// delivery was written: what is judged again may tell of an occasion of long ago.
 const PERSONAL_MS: u64 = 7 * DAY_MS;
 
 /// What has ended is kept for so long.
@@ -25,6 +26,9 @@ const KEPT_MS: u64 = 30 * DAY_MS;
 
 /// Rows that are removed at once.
 const REMOVED_TOGETHER: usize = 5_000;
+
+/// Deliveries whose personal values are erased at once.
+const FORGOTTEN_TOGETHER: usize = 5_000;
 
 /// How often old things are looked for: it takes a search for each namespace.
 const EVERY_MS: u64 = 10 * MINUTE_MS;
@@ -70,11 +74,12 @@ pub trait Outlived {
         most_each: usize,
     ) -> impl Future<Output = Result<(), Unavailable>>;
 
-    /// Erases the personal values of deliveries whose occasion was between two times. Repeatable.
+    /// Erases the personal values of waiting deliveries that were written before a time, of at
+    /// most `limit` of them. Repeatable: what is left, also by one that failed, is the next one's.
     fn forget_personal(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        before: Timestamp,
+        limit: usize,
     ) -> impl Future<Output = Result<(), Unavailable>>;
 
     /// Removes deliveries that ended before a time, and their attempts, at most `limit` of each.
@@ -87,22 +92,13 @@ pub trait Outlived {
 }
 
 /// The cron job's part. What a run does not get done, or a failing store, is left to the next.
-/// `last_run` is when the cron job ran before this time.
-pub async fn tidy_up(
-    ports: &(impl Outlived + Leases),
-    place: &RefCell<Place>,
-    last_run: Option<Timestamp>,
-    now: Timestamp,
-) {
+pub async fn tidy_up(ports: &(impl Outlived + Leases), place: &RefCell<Place>, now: Timestamp) {
     let _ = end_overdue(ports, place, now).await;
     if !(now.ms() / MINUTE_MS).is_multiple_of(EVERY_MS / MINUTE_MS) {
         return;
     }
-    // Wider than the time between two runs, and since the last one if the cron job stood still.
-    let usual = now.ms().saturating_sub(2 * EVERY_MS + MINUTE_MS);
-    let since = last_run.map_or(0, |last| last.ms().min(usual));
-    let before = |ms: u64| Timestamp::from_ms(ms.saturating_sub(PERSONAL_MS));
-    let _ = ports.forget_personal(before(since), before(now.ms())).await;
+    let written_before = Timestamp::from_ms(now.ms().saturating_sub(PERSONAL_MS));
+    let _ = ports.forget_personal(written_before, FORGOTTEN_TOGETHER).await;
     let kept_since = Timestamp::from_ms(now.ms().saturating_sub(KEPT_MS));
     let _ = ports.remove_ended(kept_since, REMOVED_TOGETHER).await;
 }

@@ -197,10 +197,9 @@ pub async fn tick(env: JsValue) {
     match settings(&env) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);
-            let last_run = stores.last_cron_run().await.ok().flatten();
             errands::tick(&stores, &isolate.pages, &settings, now()).await;
             examine_missed(&stores, &isolate.memory, &settings, &moment(now())).await;
-            tidy_up(&stores, &isolate.swept, last_run, now()).await;
+            tidy_up(&stores, &isolate.swept, now()).await;
             send_due(&env, &settings, &isolate, &stores, None).await;
         }
         Err(message) => log(&message),

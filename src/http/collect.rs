@@ -96,17 +96,17 @@ async fn report<P: Ports>(
         None if is_arrival_kept => Collected::Noted,
         None => Collected::Refused(storage_unavailable()),
     };
-    let (reason, conversion, errand) = match collected {
+    let (reason, is_told, conversion, errand) = match collected {
         Collected::Refused(refusal) => return reply::refused(moment, refusal).into(),
-        Collected::Noted => (None, "null".to_owned(), None),
-        Collected::Judged(outcome) => {
+        Collected::Noted => (None, true, "null".to_owned(), None),
+        Collected::Judged { outcome, is_told } => {
             let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason);
-            (reason, reply::json_of(&outcome).to_string(), outcome.errand)
+            (reason, is_told, reply::json_of(&outcome).to_string(), outcome.errand)
         }
     };
     let mut pixels = Vec::new();
-    if let (None, Some(arrival), true) = (reason, &arrival, space.tracking.has_pixels) {
-        // What was recorded is recorded; pixels that cannot be read go on waiting.
+    if let (true, Some(arrival), true) = (is_told, &arrival, space.tracking.has_pixels) {
+        // What was taken is taken; pixels that cannot be read go on waiting.
         let fired = hand_out(app.ports, moment, name, &space.tracking, &arrival.visitor).await;
         pixels = fired.unwrap_or_default();
     }

@@ -85,9 +85,9 @@
     // Text needs no preflight.
     const headers = { "content-type": "text/plain" };
     return fetch(home + "/collect", { method: "POST", keepalive: true, headers, body: JSON.stringify(report) })
-      .then((answer) => answer.ok && answer.json())
+      // Also one that is refused as a conversion may bring pixels.
+      .then((answer) => answer.json())
       .then((answer) => {
-        if (!answer) return;
         if (allowed && answer.is_arrival_kept && session.bt_arrival === pending) delete session.bt_arrival;
         (answer.pixels || []).forEach(fire);
       })

@@ -47,8 +47,10 @@ const CANCEL: &str = concat!(
     " AS d)"
 );
 
-const FORGET: &str = "UPDATE deliveries SET personal = NULL WHERE namespace IN (SELECT name FROM namespaces) \
-     AND delivery_id > ?1 AND delivery_id < ?2 AND personal IS NOT NULL";
+/// Goes through what waits, which is all that can have personal values: they go when it ends.
+const FORGET: &str = "UPDATE deliveries SET personal = NULL WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id \
+     FROM deliveries AS d INDEXED BY deliveries_due WHERE d.due_at IS NOT NULL AND d.personal IS NOT NULL \
+     AND d.created_at < ?1 LIMIT ?2)";
 
 const REMOVE: &str = "DELETE FROM deliveries WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id \
      FROM deliveries AS d WHERE d.namespace IN (SELECT name FROM namespaces) AND d.delivery_id < ?1 AND d.ended_at < ?2 LIMIT ?3)";
@@ -124,8 +126,9 @@ impl<D: Database, B: Blobs> Outlived for Stores<D, B> {
         self.run(vec![Statement::new(CANCEL, parameters)]).await.map(|_| ())
     }
 
-    async fn forget_personal(&self, from: Timestamp, to: Timestamp) -> Result<(), Unavailable> {
-        self.run(vec![Statement::new(FORGET, vec![first_of(from), first_of(to)])]).await.map(|_| ())
+    async fn forget_personal(&self, before: Timestamp, limit: usize) -> Result<(), Unavailable> {
+        let parameters = vec![before.ms().into(), (limit as u64).into()];
+        self.run(vec![Statement::new(FORGET, parameters)]).await.map(|_| ())
     }
 
     async fn remove_ended(&self, before: Timestamp, limit: usize) -> Result<(), Unavailable> {

@@ -83,6 +83,7 @@ mod quality;
 mod quality_rows;
 mod quality_visitors;
 mod rates;
+mod refused_site_events;
 mod retired_keys;
 mod schema;
 mod simulation;

@@ -256,3 +256,20 @@ fn statuses_are_told_when_they_are_entered_by_whomever() {
     assert!(shop.edge.isolate.memory.wake.take(), "by the postbacks");
     assert!(world.isolate.memory.wake.take(), "by the operator");
 }
+
+#[test]
+fn a_first_name_is_in_the_first_delivery_alone_however_its_key_is_written() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({ "Purchase": "initial" }));
+    connects(&shop, 1, json!(["Purchase"]), "");
+    let data = json!({ "firstName": "Jane", "LAST-name": "Doe", "plan": "gold" });
+    let body = json!({ "event": "Purchase", "click_id": shop.clicks(1), "data": data });
+    page_sends(&shop, 200, &body.to_string());
+    let delivery = only_delivery(&shop);
+    let personal = json!({ "FIRST_NAME": "Jane", "LAST_NAME": "Doe" });
+    assert_eq!(column(&delivery, "personal"), personal);
+    assert_eq!(column(&delivery, "values")["PLAN"], "gold");
+    let kept = shop.value("SELECT parameters FROM conversions").to_string();
+    let tells = |word: &&str| kept.contains(word) || delivery["values"].to_string().contains(word);
+    assert!(kept.contains("gold") && !["Jane", "Doe"].iter().any(tells), "{kept}");
+}

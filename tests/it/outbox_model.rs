@@ -317,7 +317,7 @@ impl<'w> History<'w> {
             }
         }
         let sql = "SELECT connector_id || ' ' || conversion_id || ' ' || revision || ' ' || (\"values\" ->> 'STATUS') \
-                   || ' ' || kind AS what FROM deliveries";
+                   || ' ' || kind AS what FROM deliveries WHERE conversion_id IS NOT NULL";
         let there: Vec<String> = self
             .shop
             .rows(sql)

@@ -5,7 +5,7 @@ use crate::app::memory::Memory;
 use crate::app::outbox::connectors_for;
 use crate::app::ports::Unavailable;
 use crate::domain::configuration::Campaign;
-use crate::domain::connector::macros::{is_personal, upper_name};
+use crate::domain::contact::macro_of;
 use crate::domain::conversion::{Conversion, INITIAL};
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::occasion::is_forced;
@@ -27,7 +27,7 @@ impl Trial<'_> {
             (1..=MAX_UNKNOWN_NAME_BYTES).contains(&key.len())
                 && (1..=MAX_UNKNOWN_VALUE_BYTES).contains(&value.len())
                 && !key.chars().chain(value.chars()).any(char::is_control)
-                && !is_personal(&upper_name(key))
+                && macro_of(key).is_none()
                 && !value.contains('@')
         };
         let kept = self.said.keys.iter().filter(is_kept).take(MAX_UNKNOWN);

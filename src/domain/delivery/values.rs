@@ -4,7 +4,8 @@
 
 use super::Values;
 use super::occasion::Known;
-use crate::domain::connector::macros::{Macro, Origin, is_personal, upper_name};
+use crate::domain::connector::macros::{Macro, Origin, upper_name};
+use crate::domain::contact::macro_of;
 
 /// Built-in macros that follow from what happened and are an event's own to say all the same.
 const SAID_BY_EVENTS: [&str; 3] = ["VALUE", "CURRENCY", "TRANSACTION_ID"];
@@ -52,7 +53,11 @@ impl Gathered {
         if name.is_empty() || value.is_empty() || is_own(&name) {
             return;
         }
-        let list = if is_personal(&name) { &mut self.personal } else { &mut self.values };
+        // However its key is written, what tells who somebody is must be forgotten in time.
+        let (list, name) = match macro_of(key) {
+            Some(personal) => (&mut self.personal, personal.to_owned()),
+            None => (&mut self.values, name),
+        };
         if !has(list, &name) {
             list.push((name, value.to_owned()));
         }
@@ -96,5 +101,17 @@ mod tests {
             of(&[("TRANSACTION_ID", "12345"), ("BASKET_GR_E", "3"), ("PAYOUT", "5.00")])
         );
         assert_eq!(personal, of(&[("EMAIL", "a@b.example")]));
+    }
+
+    #[test]
+    fn a_key_of_a_person_is_personal_however_it_is_written() {
+        let mut gathered = Gathered::default();
+        for (key, value) in [("firstName", "Jane"), ("LAST-NAME", "Doe"), ("Zip", "1010")] {
+            gathered.hear(key, value);
+        }
+        let (values, personal) = gathered.known();
+        let of = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(values, []);
+        assert_eq!(personal, [of("FIRST_NAME", "Jane"), of("LAST_NAME", "Doe"), of("ZIP", "1010")]);
     }
 }

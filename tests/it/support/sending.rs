@@ -143,8 +143,8 @@ impl<'w> Sending<'w> {
     }
 
     /// The cron job's cleaning.
-    pub fn tidies_up(&self, last_run: Option<backtrail::domain::time::Timestamp>) {
-        runs(tidy_up(&self.edge.stores, &self.edge.isolate.swept, last_run, self.world().now()));
+    pub fn tidies_up(&self) {
+        runs(tidy_up(&self.edge.stores, &self.edge.isolate.swept, self.world().now()));
     }
 
     /// How a receiver reacts from now on.
