@@ -147,7 +147,10 @@ pub async fn run(
                             Sent { lane, claimed, at: now, method, url, result }
                         }));
                     }
-                    Prepared::Done(finished) => course.finish(finished),
+                    Prepared::Done(finished) => {
+                        course.finish(finished);
+                        course.write(ports, false).await;
+                    }
                 }
             } else if course.may_claim(now) {
                 match claim(ports, &mut lanes, &mut course, now).await {
@@ -214,10 +217,9 @@ async fn claim(
     }
     let count = all.len();
     let clicks = prepare::clicks(&all, lanes);
-    if !clicks.is_empty()
-        && let Ok(details) = ports.click_details(&clicks).await
-    {
-        course.details.clicks.extend(details);
+    if !clicks.is_empty() {
+        let read = ports.click_details(&clicks).await;
+        course.details.take_clicks(clicks, read.ok());
     }
     course.details.visitors.read(ports, &all, lanes).await;
     lanes.take(all);

@@ -15,6 +15,12 @@ use crate::domain::time::{SECOND_MS, Timestamp};
 const WRITTEN_TOGETHER: usize = 32;
 const WRITE_EVERY_MS: u64 = SECOND_MS;
 
+/// So many bytes, as JSON, are written in one go; a value of D1 has at most 2,000,000.
+const PORTION_BYTES: usize = 500_000;
+
+/// Of an attempt's address the log keeps so many bytes, as it does of pixels.
+const MAX_SHOWN: usize = 4_096;
+
 /// How often writing is tried at the end of a run, before the leases are left to expire.
 const WRITE_TRIES: usize = 3;
 
@@ -58,7 +64,10 @@ impl<'a> Course<'a> {
             && !self.has_failed
     }
 
-    pub(super) fn finish(&mut self, finished: Finished) {
+    pub(super) fn finish(&mut self, mut finished: Finished) {
+        if let Some(attempt) = &mut finished.attempt {
+            attempt.url.truncate(attempt.url.floor_char_boundary(MAX_SHOWN));
+        }
         if let Becomes::Waiting(at) = finished.becomes {
             self.next_due = Some(self.next_due.map_or(at, |earliest| earliest.min(at)));
         }
@@ -119,23 +128,80 @@ impl<'a> Course<'a> {
         is_end: bool,
     ) {
         let now = (self.means.clock)();
-        let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER
+        // Where the ledger does not answer, it is not asked again after each attempt.
+        let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER && !self.has_failed
             || now.ms_since(self.written_at) >= WRITE_EVERY_MS;
         if !is_end && !is_enough {
             return;
         }
         for _ in 0..if is_end { WRITE_TRIES } else { 1 } {
             self.written_at = now;
-            if ports.finish(&self.lease, &self.report, now).await.is_ok() {
-                let report = std::mem::take(&mut self.report);
-                if !report.gone.is_empty() {
-                    ports.changed(&disabled(&report.gone), now).await;
-                }
+            if self.write_portions(ports, now).await {
                 return;
             }
             self.has_failed = true;
         }
     }
+
+    /// Writes what there is, a portion at a time; one that fails is kept, and the others are written
+    /// all the same. Whether everything is written.
+    async fn write_portions(
+        &mut self,
+        ports: &(impl Leases + ConfigurationCopies),
+        now: Timestamp,
+    ) -> bool {
+        let mut is_all = true;
+        for finished in portions(std::mem::take(&mut self.report.finished)) {
+            // Receivers and connectors go with the first that can be written.
+            let receivers = std::mem::take(&mut self.report.receivers);
+            let gone = std::mem::take(&mut self.report.gone);
+            let portion = Report { finished, receivers, gone };
+            if ports.finish(&self.lease, &portion, now).await.is_ok() {
+                if !portion.gone.is_empty() {
+                    ports.changed(&disabled(&portion.gone), now).await;
+                }
+            } else {
+                is_all = false;
+                self.report.finished.extend(portion.finished);
+                self.report.receivers = portion.receivers;
+                self.report.gone = portion.gone;
+            }
+        }
+        is_all
+    }
+}
+
+/// Parts of at most [`PORTION_BYTES`] each, in order; at least one, which may be empty.
+fn portions(all: Vec<Finished>) -> Vec<Vec<Finished>> {
+    let (mut portions, mut portion, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for finished in all {
+        let more = json_bytes(&finished);
+        if bytes + more > PORTION_BYTES && !portion.is_empty() {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
+        }
+        bytes += more;
+        portion.push(finished);
+    }
+    portions.push(portion);
+    portions
+}
+
+/// At most so many bytes a line has as JSON, where quotes and control characters are escaped.
+fn json_bytes(finished: &Finished) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    let length = |text: &str| text.bytes().map(escaped).sum::<usize>();
+    let attempt = finished.attempt.as_ref().map_or(0, |attempt| {
+        let texts = [attempt.error.as_deref(), attempt.answer.as_deref()];
+        length(&attempt.url) + texts.into_iter().flatten().map(length).sum::<usize>()
+    });
+    // Numbers, words, quotes and commas have less than that.
+    let others = 256;
+    others + finished.namespace.as_str().len() + finished.delivery_id.len() + attempt
 }
 
 /// What becomes of a delivery after one more attempt.
