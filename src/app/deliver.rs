@@ -9,6 +9,7 @@ use std::task::Poll;
 
 mod course;
 mod lanes;
+mod portions;
 mod prepare;
 mod visitors;
 

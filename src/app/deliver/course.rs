@@ -1,6 +1,7 @@
 //! What a run has come to: what it has to write down, and whether it may go on.
 
 use super::lanes::Lanes;
+use super::portions::in_portions;
 use super::prepare::Details;
 use super::{CLAIM_MS, MOST_PER_RUN, Means, Run, Sent, TIMEOUT_MS};
 use crate::app::leases::{Attempt, Becomes, Claimed, Finished, Gone, Leases, Report};
@@ -14,9 +15,6 @@ use crate::domain::time::{SECOND_MS, Timestamp};
 /// Results are written together: so many, or those of so long a time.
 const WRITTEN_TOGETHER: usize = 32;
 const WRITE_EVERY_MS: u64 = SECOND_MS;
-
-/// So many bytes, as JSON, are written in one go; a value of D1 has at most 2,000,000.
-const PORTION_BYTES: usize = 500_000;
 
 /// Of an attempt's address the log keeps so many bytes, as it does of pixels.
 const MAX_SHOWN: usize = 4_096;
@@ -136,72 +134,23 @@ impl<'a> Course<'a> {
         }
         for _ in 0..if is_end { WRITE_TRIES } else { 1 } {
             self.written_at = now;
-            if self.write_portions(ports, now).await {
+            let lease = &self.lease;
+            let is_written = async |portion: &Report| {
+                let is_written = ports.finish(lease, portion, now).await.is_ok();
+                if is_written && !portion.gone.is_empty() {
+                    ports.changed(&disabled(&portion.gone), now).await;
+                }
+                is_written
+            };
+            let report = std::mem::take(&mut self.report);
+            let is_all;
+            (self.report, is_all) = in_portions(report, is_written).await;
+            if is_all {
                 return;
             }
             self.has_failed = true;
         }
     }
-
-    /// Writes what there is, a portion at a time; one that fails is kept, and the others are written
-    /// all the same. Whether everything is written.
-    async fn write_portions(
-        &mut self,
-        ports: &(impl Leases + ConfigurationCopies),
-        now: Timestamp,
-    ) -> bool {
-        let mut is_all = true;
-        for finished in portions(std::mem::take(&mut self.report.finished)) {
-            // Receivers and connectors go with the first that can be written.
-            let receivers = std::mem::take(&mut self.report.receivers);
-            let gone = std::mem::take(&mut self.report.gone);
-            let portion = Report { finished, receivers, gone };
-            if ports.finish(&self.lease, &portion, now).await.is_ok() {
-                if !portion.gone.is_empty() {
-                    ports.changed(&disabled(&portion.gone), now).await;
-                }
-            } else {
-                is_all = false;
-                self.report.finished.extend(portion.finished);
-                self.report.receivers = portion.receivers;
-                self.report.gone = portion.gone;
-            }
-        }
-        is_all
-    }
-}
-
-/// Parts of at most [`PORTION_BYTES`] each, in order; at least one, which may be empty.
-fn portions(all: Vec<Finished>) -> Vec<Vec<Finished>> {
-    let (mut portions, mut portion, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for finished in all {
-        let more = json_bytes(&finished);
-        if bytes + more > PORTION_BYTES && !portion.is_empty() {
-            portions.push(std::mem::take(&mut portion));
-            bytes = 0;
-        }
-        bytes += more;
-        portion.push(finished);
-    }
-    portions.push(portion);
-    portions
-}
-
-/// At most so many bytes a line has as JSON, where quotes and control characters are escaped.
-fn json_bytes(finished: &Finished) -> usize {
-    let escaped = |byte: u8| match byte {
-        b'"' | b'\\' => 2,
-        0..0x20 => 6,
-        _ => 1,
-    };
-    let length = |text: &str| text.bytes().map(escaped).sum::<usize>();
-    let attempt = finished.attempt.as_ref().map_or(0, |attempt| {
-        let texts = [attempt.error.as_deref(), attempt.answer.as_deref()];
-        length(&attempt.url) + texts.into_iter().flatten().map(length).sum::<usize>()
-    });
-    // Numbers, words, quotes and commas have less than that.
-    let others = 256;
-    others + finished.namespace.as_str().len() + finished.delivery_id.len() + attempt
 }
 
 /// What becomes of a delivery after one more attempt.
