@@ -166,6 +166,15 @@ pub struct ClickDetail {
     pub values: Values,
 }
 
+/// What a reading of clicks told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClickDetails {
+    /// What is known of those that are there.
+    pub found: Vec<ClickDetail>,
+    /// Those of which it is not known whether they are there.
+    pub unread: Vec<(Namespace, String)>,
+}
+
 /// Where deliveries wait.
 pub trait Leases {
     /// Connectors behind a place that have something due, in order; looks at no more than `limit`
@@ -193,11 +202,11 @@ pub trait Leases {
     ) -> impl Future<Output = Result<Vec<Claimed>, Unavailable>>;
 
     /// What is known of some clicks: their rows, else the copies of those. What is not there
-    /// (yet) is left out.
+    /// (yet) is left out; what could not be looked for is named.
     fn click_details(
         &self,
         clicks: &[(Namespace, String)],
-    ) -> impl Future<Output = Result<Vec<ClickDetail>, Unavailable>>;
+    ) -> impl Future<Output = Result<ClickDetails, Unavailable>>;
 
     /// Writes down what became of deliveries, each only if this lease still holds it. All or
     /// nothing; repeatable.

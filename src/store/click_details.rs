@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json as to_json};
 
 use super::{Blobs, Database, Row, Statement, Stores, json, keys};
-use crate::app::leases::ClickDetail;
+use crate::app::leases::{ClickDetail, ClickDetails};
 use crate::app::ports::Unavailable;
 use crate::domain::click_id;
 use crate::domain::namespace::Namespace;
@@ -73,18 +73,18 @@ fn of_copy(entry: &Json, namespace: &Namespace, click_id: &str) -> Option<ClickD
     is_it.then(|| detail(namespace, click_id, text))
 }
 
-/// The details of those that are found.
+/// The details of those that are found, and those whose copies could not be asked for.
 pub(super) async fn read<D: Database, B: Blobs>(
     stores: &Stores<D, B>,
     clicks: &[(Namespace, String)],
-) -> Result<Vec<ClickDetail>, Unavailable> {
+) -> Result<ClickDetails, Unavailable> {
     // What an id says is not verified here: whose it is not, that has no row in the namespace.
     let named: Vec<_> = clicks
         .iter()
         .filter_map(|(namespace, id)| Some((namespace, id, click_id::claimed(id)?)))
         .collect();
     if named.is_empty() {
-        return Ok(vec![]);
+        return Ok(ClickDetails::default());
     }
     let keys = named.iter().map(|(namespace, text, id)| {
         to_json!([namespace.as_str(), id.time.ms(), id.page, id.ordinal, text])
@@ -93,7 +93,7 @@ pub(super) async fn read<D: Database, B: Blobs>(
     let rows = stores.run(vec![Statement::new(SELECT, vec![keys.into()])]).await?;
     let mut found: Vec<ClickDetail> = rows.iter().flatten().filter_map(of_row).collect();
     if !stores.settings.has_click_copies {
-        return Ok(found);
+        return Ok(ClickDetails { found, unread: vec![] });
     }
     let is_missing = |(namespace, id, _): &&(&Namespace, &String, _)| {
         let is_it =
@@ -102,13 +102,20 @@ pub(super) async fn read<D: Database, B: Blobs>(
     };
     let missing: Vec<_> = named.iter().filter(is_missing).collect();
     let pages: BTreeSet<u64> = missing.iter().map(|(.., id)| id.page).collect();
+    let mut unread = Vec::new();
     for page in pages.into_iter().take(MAX_PAGES) {
-        // A copy that is not there, or cannot be read, proves nothing.
-        let Ok(Some(text)) = stores.blobs.get(&keys::clicks(page)).await else { continue };
-        let entries: Vec<Json> = serde_json::from_str(&text).unwrap_or_default();
-        for (namespace, text, _) in missing.iter().filter(|(.., id)| id.page == page) {
+        let of_page = missing.iter().filter(|(.., id)| id.page == page);
+        let entries: Vec<Json> = match stores.blobs.get(&keys::clicks(page)).await {
+            Ok(Some(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            Ok(None) => continue,
+            Err(_) => {
+                unread.extend(of_page.map(|(space, text, _)| ((*space).clone(), (*text).clone())));
+                continue;
+            }
+        };
+        for (namespace, text, _) in of_page {
             found.extend(entries.iter().find_map(|entry| of_copy(entry, namespace, text)));
         }
     }
-    Ok(found)
+    Ok(ClickDetails { found, unread })
 }

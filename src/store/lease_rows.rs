@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::connector_rows::matching;
 use super::{Blobs, Database, Row, Statement, Stores, json};
 use crate::app::leases::{
-    Becomes, Claimed, ClickDetail, Connector, Due, Finished, Known, Leases, Look, Place, Receiver,
+    Becomes, Claimed, ClickDetails, Connector, Due, Finished, Known, Leases, Look, Place, Receiver,
     Report,
 };
 use crate::app::ports::Unavailable;
@@ -255,7 +255,7 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
     async fn click_details(
         &self,
         clicks: &[(Namespace, String)],
-    ) -> Result<Vec<ClickDetail>, Unavailable> {
+    ) -> Result<ClickDetails, Unavailable> {
         super::click_details::read(self, clicks).await
     }
 

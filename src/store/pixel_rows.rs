@@ -151,7 +151,7 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
     ) -> Result<Vec<(String, Values)>, Unavailable> {
         let clicks: Vec<(Namespace, String)> =
             click_ids.iter().map(|id| (namespace.clone(), id.clone())).collect();
-        let details = self.click_details(&clicks).await?.into_iter();
+        let details = self.click_details(&clicks).await?.found.into_iter();
         Ok(details.map(|detail| (detail.click_id, detail.values)).collect())
     }
 }

@@ -304,3 +304,23 @@ fn a_bins_name_and_answer_are_those_of_the_address_as_it_was_written() {
         operator.is_told(Post, "connectors", to(url), &["webhook.url: invalid"]);
     }
 }
+
+#[test]
+fn a_test_whose_request_would_be_too_long_says_so_and_sends_nothing() {
+    let world = world();
+    let operator = world.operator_of("demo");
+    let mut connector = seed();
+    let long = |n: u32| json!({ "name": format!("p{n}"), "value": "/".repeat(1_200) });
+    connector["webhook"]["method"] = "POST".into();
+    connector["webhook"]["parameters"] = (0..20).map(long).collect();
+    operator.creates("connectors", connector.clone());
+    let told = tests(&operator, 1);
+    assert!(told.to_string().contains("would be longer than 65536 bytes"), "{told}");
+    assert!(world.receivers.got().is_empty());
+    // A body is judged with samples before it is kept.
+    connector["webhook"]["format"] = "json".into();
+    connector["webhook"]["parameters"] = json!([]);
+    let (slashes, filters) = ("/".repeat(4_000), ":urlencode".repeat(10));
+    connector["webhook"]["body"] = format!("\"{{{{X:default={slashes}{filters}}}}}\"").into();
+    operator.is_told(Post, "connectors", connector, &["webhook.body: invalid"]);
+}

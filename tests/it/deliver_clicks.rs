@@ -3,6 +3,7 @@
 use backtrail::domain::time::SECOND_MS;
 use serde_json::json;
 
+use crate::support::database::Break;
 use crate::support::sending::get;
 use crate::support::{Sending, Shop, World};
 
@@ -102,4 +103,40 @@ fn a_click_of_one_namespace_says_nothing_to_another() {
     assert_eq!(urls.len(), 2);
     assert_eq!(urls[0], url(&id));
     assert!(urls[1].starts_with("https://hooks.example/in?s=&x=&"), "{}", urls[1]);
+}
+
+#[test]
+fn a_click_that_could_not_be_read_is_waited_for_however_long_that_takes() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    shop.edge.settles();
+    world.waits_ms(180 * SECOND_MS);
+    // Looking, receivers and claiming happen; then the clicks cannot be read.
+    let mut has_waited = false;
+    for well in 2..=3 {
+        world.database().breaks_after(Break::BeforeCommit, well);
+        has_waited |= demo.sends().claimed == 1 && demo.got().is_empty();
+        world.database().mends();
+        assert!(demo.got().iter().all(|request| request.url == url(&id)), "{:?}", demo.got());
+        world.waits_ms(75 * SECOND_MS);
+    }
+    assert!(has_waited);
+    demo.sends();
+    assert_eq!(demo.got()[0].url, url(&id));
+}
+
+#[test]
+fn a_copy_that_could_not_be_read_is_not_one_that_is_not_there() {
+    let world = World::new();
+    let (shop, demo, id) = told(&world);
+    shop.edge.settles();
+    demo.execute("DELETE FROM clicks");
+    world.waits_ms(180 * SECOND_MS);
+    world.stores.blobs.breaks();
+    assert_eq!(demo.sends().sent, 0);
+    assert_eq!(demo.deliveries(1)[0]["attempts"], 0, "waiting is no attempt");
+    assert_eq!(demo.waits_until_due(1), 5 * SECOND_MS);
+    world.stores.blobs.mends();
+    assert_eq!(demo.sends().sent, 1);
+    assert_eq!(demo.got()[0].url, url(&id));
 }

@@ -220,7 +220,7 @@ fn a_connector_that_cannot_be_read_sends_nothing_and_loses_nothing() {
     has_matching(&matching("median").to_string());
     assert_eq!(demo.sends().sent, 1, "the other one's");
     world.waits_ms(MINUTE_MS);
-    demo.tidies_up(None);
+    demo.tidies_up();
     assert_eq!(
         (demo.states(1), demo.states(2)),
         (vec!["waiting".into()], vec!["delivered".into()])

@@ -41,6 +41,7 @@ mod coupons;
 mod customers;
 mod deliver;
 mod deliver_api;
+mod deliver_bounds;
 mod deliver_clicks;
 mod deliver_outlived;
 mod deliver_turns;

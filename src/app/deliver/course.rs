@@ -1,6 +1,7 @@
 //! What a run has come to: what it has to write down, and whether it may go on.
 
 use super::lanes::Lanes;
+use super::portions::in_portions;
 use super::prepare::Details;
 use super::{CLAIM_MS, MOST_PER_RUN, Means, Run, Sent, TIMEOUT_MS};
 use crate::app::leases::{Attempt, Becomes, Claimed, Finished, Gone, Leases, Report};
@@ -14,6 +15,9 @@ use crate::domain::time::{SECOND_MS, Timestamp};
 /// Results are written together: so many, or those of so long a time.
 const WRITTEN_TOGETHER: usize = 32;
 const WRITE_EVERY_MS: u64 = SECOND_MS;
+
+/// Of an attempt's address the log keeps so many bytes, as it does of pixels.
+const MAX_SHOWN: usize = 4_096;
 
 /// How often writing is tried at the end of a run, before the leases are left to expire.
 const WRITE_TRIES: usize = 3;
@@ -58,7 +62,10 @@ impl<'a> Course<'a> {
             && !self.has_failed
     }
 
-    pub(super) fn finish(&mut self, finished: Finished) {
+    pub(super) fn finish(&mut self, mut finished: Finished) {
+        if let Some(attempt) = &mut finished.attempt {
+            attempt.url.truncate(attempt.url.floor_char_boundary(MAX_SHOWN));
+        }
         if let Becomes::Waiting(at) = finished.becomes {
             self.next_due = Some(self.next_due.map_or(at, |earliest| earliest.min(at)));
         }
@@ -119,18 +126,26 @@ impl<'a> Course<'a> {
         is_end: bool,
     ) {
         let now = (self.means.clock)();
-        let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER
+        // Where the ledger does not answer, it is not asked again after each attempt.
+        let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER && !self.has_failed
             || now.ms_since(self.written_at) >= WRITE_EVERY_MS;
         if !is_end && !is_enough {
             return;
         }
         for _ in 0..if is_end { WRITE_TRIES } else { 1 } {
             self.written_at = now;
-            if ports.finish(&self.lease, &self.report, now).await.is_ok() {
-                let report = std::mem::take(&mut self.report);
-                if !report.gone.is_empty() {
-                    ports.changed(&disabled(&report.gone), now).await;
+            let lease = &self.lease;
+            let is_written = async |portion: &Report| {
+                let is_written = ports.finish(lease, portion, now).await.is_ok();
+                if is_written && !portion.gone.is_empty() {
+                    ports.changed(&disabled(&portion.gone), now).await;
                 }
+                is_written
+            };
+            let report = std::mem::take(&mut self.report);
+            let is_all;
+            (self.report, is_all) = in_portions(report, is_written).await;
+            if is_all {
                 return;
             }
             self.has_failed = true;

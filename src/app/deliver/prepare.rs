@@ -4,6 +4,7 @@ use super::Means;
 use super::course::becomes;
 use super::lanes::Lanes;
 use super::visitors::{Visitors, is_wanted};
+use crate::app::leases::ClickDetails;
 use crate::app::leases::{Attempt, Becomes, Claimed, ClickDetail, Finished};
 use crate::app::touches::Known;
 use crate::domain::connector::address::{AddressFault, Policy, check};
@@ -32,12 +33,30 @@ const UNREAD_WAIT_MS: u64 = 5 * SECOND_MS;
 #[derive(Default)]
 pub(super) struct Details {
     /// Of Backtrail's clicks.
-    pub(super) clicks: Vec<ClickDetail>,
+    clicks: Vec<ClickDetail>,
+    /// Clicks of which the last reading told nothing, not even that they are not there.
+    unread: Vec<(Namespace, String)>,
     /// Of visitors.
     pub(super) visitors: Visitors,
 }
 
 impl Details {
+    /// Takes what was read of the clicks that were asked for; `None` if the ledger did not tell.
+    pub(super) fn take_clicks(
+        &mut self,
+        asked: Vec<(Namespace, String)>,
+        read: Option<ClickDetails>,
+    ) {
+        self.unread.retain(|click| !asked.contains(click));
+        let read = read.unwrap_or(ClickDetails { found: Vec::new(), unread: asked });
+        self.clicks.extend(read.found);
+        self.unread.extend(read.unread);
+    }
+
+    fn is_unread(&self, namespace: &Namespace, id: &str) -> bool {
+        self.unread.iter().any(|(space, unread)| unread == id && space == namespace)
+    }
+
     /// What is known of a namespace's click.
     fn click(&self, namespace: &Namespace, id: &str) -> Option<&ClickDetail> {
         self.clicks.iter().find(|detail| detail.click_id == id && detail.namespace == *namespace)
@@ -82,9 +101,13 @@ pub(super) fn prepare(
         Err(error) => return fails(claimed, None, error, means, now),
     };
     let click = claimed.click_id.as_deref().and_then(|id| details.click(&claimed.namespace, id));
+    // That a click could not be read does not mean that it is not there, however long ago it was.
+    let may_appear = |id: &str| {
+        now.ms_since(claimed.created_at) < CLICK_WAIT_MS
+            || details.is_unread(&claimed.namespace, id)
+    };
     let is_awaited = click.is_none()
-        && claimed.click_id.is_some()
-        && now.ms_since(claimed.created_at) < CLICK_WAIT_MS
+        && claimed.click_id.as_deref().is_some_and(may_appear)
         && webhook.mentions_any(Origin::Click);
     if is_awaited {
         return done(None, Becomes::Waiting(now.plus_ms(CLICK_EVERY_MS)));
@@ -120,13 +143,16 @@ pub(super) fn prepare(
         let attempt = Attempt {
             at: now,
             method: request.method,
+            error: request.fault(),
             url: request.shown_url,
             status: None,
             duration_ms: None,
-            error: None,
             answer: None,
         };
         return done(Some(attempt), Becomes::Ended(State::Logged));
+    }
+    if let Some(error) = request.fault() {
+        return fails(claimed, Some(&request), &error, means, now);
     }
     let settings = means.settings;
     let policy = Policy { allows_loopback: settings.allows_loopback, zone: settings.zone() };

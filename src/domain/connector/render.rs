@@ -3,7 +3,7 @@
 use super::address::as_sent;
 use super::bin::Bin;
 use super::encode;
-use super::text::{Lookup, Piece, Text, Values};
+use super::text::{Lookup, MAX_REQUEST_BYTES, Piece, Text, Values, is_too_long};
 use super::webhook::{Format, Method, Pair, Webhook};
 use crate::domain::encoding;
 
@@ -28,6 +28,21 @@ pub struct Outgoing {
     /// Headers and body with personal values masked; `None` if there are no personal values in the
     /// request at all.
     pub masked: Option<Masked>,
+    /// Whether address, headers or body would have more than [`MAX_REQUEST_BYTES`]. Then they end
+    /// early, and must not be sent.
+    pub is_too_long: bool,
+}
+
+impl Outgoing {
+    /// Why the request cannot be sent as it is, in words for whoever wrote the templates.
+    pub fn fault(&self) -> Option<String> {
+        self.is_too_long.then(|| {
+            format!(
+                "the request would be longer than {MAX_REQUEST_BYTES} bytes with its macros filled in; \
+                 use fewer macros, or shorter values"
+            )
+        })
+    }
 }
 
 /// What of a request those see who may not see personal values.
@@ -47,8 +62,11 @@ impl Webhook {
         let body = self.body_with(&values);
         let masked = self
             .is_personal()
-            .then(|| Masked { headers: self.headers_with(&shown), body: self.body_with(&shown) });
-        let mut headers = self.headers_with(&values);
+            .then(|| Masked { headers: self.headers_with(&shown).0, body: self.body_with(&shown) });
+        let (mut headers, are_headers_too_long) = self.headers_with(&values);
+        let url = self.url_with(&values);
+        let is_too_long =
+            are_headers_too_long || is_too_long(&url) || body.as_deref().is_some_and(is_too_long);
         let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         if body.is_some() && !has_type {
             let content_type = match self.format {
@@ -59,19 +77,30 @@ impl Webhook {
         }
         Outgoing {
             method: self.method.as_str(),
-            url: self.url_with(&values),
+            url,
             bin: Bin::parse(&self.written_url),
             headers,
             body,
             masked,
             // The mask is no value, and legible.
             shown_url: without_secrets(&self.url_with(&shown)).replace("%2A%2A%2A", MASK),
+            is_too_long,
         }
     }
 
-    fn headers_with(&self, values: &Values<'_, '_>) -> Vec<(String, String)> {
-        let header = |pair: &Pair| (pair.name.clone(), encode::header(&pair.value.plain(values)));
-        self.headers.iter().map(header).collect()
+    /// The headers, and whether they would be too long; then they end early.
+    fn headers_with(&self, values: &Values<'_, '_>) -> (Vec<(String, String)>, bool) {
+        let (mut headers, mut bytes) = (Vec::new(), 0);
+        for pair in &self.headers {
+            let plain = pair.value.plain(values);
+            let value = encode::header(&plain);
+            bytes += pair.name.len() + plain.len().max(value.len());
+            if bytes > MAX_REQUEST_BYTES {
+                return (headers, true);
+            }
+            headers.push((pair.name.clone(), value));
+        }
+        (headers, false)
     }
 
     /// The address, with the parameters of a GET.
@@ -89,10 +118,24 @@ impl Webhook {
     }
 
     fn query_with(&self, values: &Values<'_, '_>) -> String {
-        let pair = |pair: &Pair| {
+        self.joined("&", |pair| {
             format!("{}={}", encode::query(&pair.name), encode::query(&pair.value.plain(values)))
-        };
-        self.parameters.iter().map(pair).collect::<Vec<_>>().join("&")
+        })
+    }
+
+    /// The parameters, each written in one way; it ends early where it is too long.
+    fn joined(&self, between: &str, written: impl Fn(&Pair) -> String) -> String {
+        let mut out = String::new();
+        for (place, pair) in self.parameters.iter().enumerate() {
+            if is_too_long(&out) {
+                break;
+            }
+            if place > 0 {
+                out.push_str(between);
+            }
+            out.push_str(&written(pair));
+        }
+        out
     }
 
     /// The body, where there is one.
@@ -103,12 +146,11 @@ impl Webhook {
             (_, Some(body), Format::Form) => Some(encoded(body, values, encode::query)),
             (_, None, Format::Form) => Some(self.query_with(values)),
             (_, None, Format::Json) => {
-                let pair = |pair: &Pair| {
+                let pairs = self.joined(",", |pair| {
                     let value = encode::string(&pair.value.plain(values));
                     format!("\"{}\":\"{value}\"", encode::string(&pair.name))
-                };
-                let pairs: Vec<String> = self.parameters.iter().map(pair).collect();
-                Some(format!("{{{}}}", pairs.join(",")))
+                });
+                Some(format!("{{{pairs}}}"))
             }
         }
     }
@@ -118,6 +160,9 @@ impl Webhook {
 fn encoded(text: &Text, values: &Values<'_, '_>, encode: fn(&str) -> String) -> String {
     let mut out = String::new();
     for piece in &text.pieces {
+        if is_too_long(&out) {
+            break;
+        }
         match piece {
             Piece::Literal(literal) => out.push_str(literal),
             Piece::Value(value) => out.push_str(&encode(&values.of(value))),
@@ -131,6 +176,9 @@ fn address(text: &Text, values: &Values<'_, '_>) -> String {
     let mut out = String::new();
     let mut is_behind_path = false;
     for piece in &text.pieces {
+        if is_too_long(&out) {
+            break;
+        }
         match piece {
             Piece::Literal(literal) => {
                 is_behind_path |= literal.contains(['?', '#']);
@@ -150,6 +198,9 @@ fn json(text: &Text, values: &Values<'_, '_>) -> String {
     let mut out = String::new();
     let (mut is_in_string, mut is_escaped) = (false, false);
     for piece in &text.pieces {
+        if is_too_long(&out) {
+            break;
+        }
         match piece {
             Piece::Literal(literal) => {
                 for c in literal.chars() {

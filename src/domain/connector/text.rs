@@ -10,6 +10,15 @@ use super::encode;
 use super::macros::{self, Macro};
 use crate::domain::encoding::hex;
 
+/// A request's address, its headers together, and its body have no more bytes each; so much no
+/// receiver of postbacks reads. Rendering stops there, whatever macros stand for.
+pub const MAX_REQUEST_BYTES: usize = 65_536;
+
+/// Whether a text is longer than a request may be, so that nothing needs to be added to it.
+pub(super) fn is_too_long(text: &str) -> bool {
+    text.len() > MAX_REQUEST_BYTES
+}
+
 /// Values of macros by their keys ([`macros`]); what is absent is empty.
 pub type Lookup<'v> = dyn Fn(&str) -> Option<Cow<'v, str>> + 'v;
 
@@ -131,10 +140,14 @@ impl Text {
         })
     }
 
-    /// The text with every macro replaced by its filtered value, not encoded.
+    /// The text with every macro replaced by its filtered value, not encoded. It ends early where it
+    /// is longer than [`MAX_REQUEST_BYTES`].
     pub fn plain(&self, values: &Values<'_, '_>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
+            if is_too_long(&out) {
+                break;
+            }
             match piece {
                 Piece::Literal(literal) => out.push_str(literal),
                 Piece::Value(value) => out.push_str(&values.of(value)),
@@ -237,6 +250,8 @@ impl Values<'_, '_> {
                 Filter::Lower => value.to_lowercase(),
                 Filter::Sha256 if value.trim().is_empty() => String::new(),
                 Filter::Sha256 => hex(&Sha256::digest(value.trim().to_lowercase().as_bytes())),
+                // Encoded over and over, it would grow without end.
+                Filter::UrlEncode if is_too_long(&value) => value,
                 Filter::UrlEncode => encode::query(&value),
                 Filter::Default(text) if value.is_empty() => text.clone(),
                 Filter::Default(_) => value,

@@ -18,6 +18,40 @@ fn named(pairs: &[(&str, &str)]) -> Value {
     pairs.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
+#[test]
+fn rendering_stops_where_a_request_is_too_long() {
+    let long = "\u{1}".repeat(7_000);
+    let many = "{{VALUE}}".repeat(200);
+    let parameters = named(&[("a", &many), ("b", &many), ("c", &many)]);
+    let address = "https://r.example/in";
+    for (webhook, is_too_long) in [
+        (json!({ "url": address, "method": "GET", "parameters": parameters }), true),
+        (json!({ "url": address, "method": "POST", "parameters": parameters }), true),
+        (
+            json!({ "url": address, "method": "POST", "format": "json", "parameters": parameters }),
+            true,
+        ),
+        (
+            json!({ "url": address, "method": "POST", "format": "json", "body": format!("\"{many}\"") }),
+            true,
+        ),
+        (json!({ "url": address, "method": "POST", "body": many }), true),
+        (json!({ "url": format!("{address}?{many}"), "method": "GET" }), true),
+        (json!({ "url": address, "headers": named(&[("x-a", &many)]) }), true),
+        (json!({ "url": format!("{address}?v={{{{VALUE{}}}}}", ":urlencode".repeat(99)) }), true),
+        (json!({ "url": format!("{address}?v={{{{VALUE}}}}") }), false),
+    ] {
+        let request = rendered(&webhook, &[("VALUE", &long)]);
+        assert_eq!(request.is_too_long, is_too_long, "{webhook}");
+        let headers = request.headers.iter().map(|(_, value)| value.len()).sum();
+        let body = request.body.map_or(0, |body| body.len());
+        for bytes in [request.url.len(), body, headers, request.shown_url.len()] {
+            // What the last value added, encoded.
+            assert!(bytes < 450_000, "{bytes}: {webhook}");
+        }
+    }
+}
+
 fn seed(method: &str) -> Value {
     json!({
         "method": method,

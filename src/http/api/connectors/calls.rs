@@ -109,7 +109,10 @@ pub(in crate::http::api) async fn test(call: &Call<'_, impl Stores>, id: &str) -
     };
     let events = names(&record, "events");
     let mut request = webhook.render(&sample(sample_event(&events)));
-    let refused = address_fault(call, &request).await?;
+    let refused = match request.fault() {
+        Some(message) => Some(message),
+        None => address_fault(call, &request).await?.map(str::to_owned),
+    };
     let number = u32::try_from(id).unwrap_or_default();
     let secrets = call.stores.secrets(namespace, id).await;
     let secrets = secrets.map_err(|_| problem::storage_unavailable())?;
@@ -123,7 +126,7 @@ pub(in crate::http::api) async fn test(call: &Call<'_, impl Stores>, id: &str) -
     let signed = standard_webhooks::headers(&keys, &name, now, &request.url, body);
     request.headers.extend(signed);
     let result = match refused {
-        Some(message) => Err((message.to_owned(), 0)),
+        Some(message) => Err((message, 0)),
         None => {
             let sent = bins::send(
                 call.stores,

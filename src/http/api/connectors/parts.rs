@@ -126,7 +126,11 @@ fn check_body(webhook: &Webhook) -> Option<Fault> {
     if webhook.body.is_none() || webhook.format != Format::Json {
         return None;
     }
-    let with_samples = webhook.render(&sample("Purchase")).body?;
+    let with_samples = webhook.render(&sample("Purchase"));
+    if let Some(message) = with_samples.fault() {
+        return Some(fault("body", "invalid", format!("With samples {message}.")));
+    }
+    let with_samples = with_samples.body?;
     let empty = webhook.render(&|_| None).body?;
     let wrong = [with_samples, empty].iter().find_map(|body| {
         serde_json::from_str::<serde::de::IgnoredAny>(body).err().map(|error| error.to_string())

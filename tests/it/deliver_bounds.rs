@@ -1,0 +1,63 @@
+//! However much macros expand to, what one connector sends keeps nobody's results from being written.
+
+use crate::support::sending::{get, post};
+use crate::support::{Sending, World};
+
+/// The values of an event whose value has so many bytes.
+fn value(bytes: usize) -> String {
+    format!(r#"{{"VALUE":"{}"}}"#, "x".repeat(bytes))
+}
+
+#[test]
+fn a_request_that_would_be_too_long_is_not_made_and_keeps_nobody_elses_from_ending() {
+    let world = World::new();
+    let demo = Sending::of(&world);
+    let url = format!("https://r1.example/in?{}", "{{VALUE}}".repeat(400));
+    demo.has_connector(1, "enabled", &get(&url));
+    demo.has_waiting_with(1, 20, "webhook", "NULL", &value(7_000), "NULL");
+    let mut body = post("https://r2.example/in");
+    body["parameters"][0]["value"] = "{{VALUE}}".repeat(200).into();
+    demo.has_connector(2, "enabled", &body);
+    demo.has_waiting_with(2, 20, "webhook", "NULL", &value(7_000), "NULL");
+    demo.has_connector(3, "enabled", &get("https://r3.example/in"));
+    demo.has_waiting(3, 20);
+    assert_eq!(demo.sends().sent, 20);
+    assert!(demo.states(3).iter().all(|state| state == "delivered"));
+    for connector in [1, 2] {
+        assert!(demo.deliveries(connector).iter().all(|row| row["attempts"] == 1));
+        for line in demo.log(connector) {
+            let error = line["error"].as_str().unwrap();
+            assert!(error.contains("would be longer than 65536 bytes"), "{error}");
+            assert!(line["url"].as_str().unwrap().len() <= 4_096);
+        }
+    }
+}
+
+#[test]
+fn the_log_keeps_the_beginning_of_a_long_address() {
+    let world = World::new();
+    let demo = Sending::of(&world);
+    demo.has_connector(1, "enabled", &get("https://r1.example/in?v={{VALUE}}"));
+    demo.has_waiting_with(1, 1, "webhook", "NULL", &value(7_000), "NULL");
+    demo.sends();
+    assert_eq!(demo.got()[0].url.len(), 7_024, "what is sent is whole");
+    assert_eq!(demo.log(1)[0]["url"].as_str().unwrap().len(), 4_096);
+    // One that is too long for an address fails, and is not kept whole either.
+    demo.has_connector(2, "enabled", &get("https://r2.example/in?v={{VALUE}}"));
+    demo.has_waiting_with(2, 1, "webhook", "NULL", &value(40_000), "NULL");
+    demo.sends();
+    assert_eq!(demo.log(2)[0]["url"].as_str().unwrap().len(), 4_096);
+}
+
+#[test]
+fn attempts_that_end_without_a_request_are_written_in_between() {
+    let world = World::new();
+    let demo = Sending::of(&world);
+    demo.has_connector(1, "test", &get("https://r1.example/in"));
+    demo.has_waiting(1, 320);
+    let before = world.database().batches();
+    demo.sends();
+    assert!(demo.states(1).iter().all(|state| state == "logged"));
+    let writes_and_claims = world.database().batches() - before;
+    assert!(writes_and_claims >= 20, "{writes_and_claims}");
+}
