@@ -37,7 +37,7 @@ fn an_event_without_credit_is_told_as_a_site_event_and_the_answer_stays() {
     let body = purchase(&id, json!({ "eventId": "B", "value": 15.5 }));
     let reply = page_sends(&shop, 422, &body);
     assert_eq!(reply["conversion"]["reason"], "repeated_conversion");
-    assert_eq!(waiting(&shop), [told.clone()]);
+    assert_eq!(waiting(&shop), std::slice::from_ref(&told));
     let delivery = only_delivery(&shop);
     assert_eq!((&delivery["click_id"], &delivery["conversion_id"]), (&json!(id), &Value::Null));
     let values = column(&delivery, "values");
@@ -50,7 +50,7 @@ fn an_event_without_credit_is_told_as_a_site_event_and_the_answer_stays() {
     world.waits_ms(400 * DAY_MS);
     let reply = page_sends(&shop, 410, &purchase(&late, json!({})));
     assert_eq!(reply["conversion"]["reason"], "expired_click");
-    assert_eq!(waiting(&shop), [told.clone()]);
+    assert_eq!(waiting(&shop), std::slice::from_ref(&told));
     world.database().execute("DELETE FROM deliveries");
     // A campaign that takes no conversions from browsers.
     shop.changes_campaign(json!({ "is_pixel_allowed": false }));
