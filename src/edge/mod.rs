@@ -21,7 +21,6 @@ use crate::app::errands;
 use crate::app::examine::examine_missed;
 use crate::app::follow::Missing;
 use crate::app::outlived::tidy_up;
-use crate::app::ports::Vitals as _;
 use crate::app::settings::{Moment, Settings};
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
