@@ -54,10 +54,10 @@ fn attempts_that_end_without_a_request_are_written_in_between() {
     let world = World::new();
     let demo = Sending::of(&world);
     demo.has_connector(1, "test", &get("https://r1.example/in"));
-    demo.has_waiting(1, 320);
+    demo.has_waiting(1, 160);
     let before = world.database().batches();
     demo.sends();
     assert!(demo.states(1).iter().all(|state| state == "logged"));
     let writes_and_claims = world.database().batches() - before;
-    assert!(writes_and_claims >= 20, "{writes_and_claims}");
+    assert!(writes_and_claims >= 10, "{writes_and_claims}");
 }

@@ -76,7 +76,7 @@ fn a_receiver_that_hangs_delays_nobody_else() {
     let demo = Sending::of(&world);
     for id in 1..=10 {
         demo.has_connector(id, "enabled", &hook(id));
-        demo.has_waiting(id, 30);
+        demo.has_waiting(id, 18);
     }
     demo.reacts("r4.example", Reaction::Hangs);
     demo.sends();
