@@ -121,7 +121,9 @@ fn filter(sent: &Map<String, Value>) -> Result<Filter, Vec<FieldFault>> {
                 (filter.connector_id.is_some(), "Send the number of a connector.")
             }
             "conversion_id" => {
-                let id = value.as_str().filter(|id| paging::is_plain(id));
+                // No conversion has a longer one; the description says so too.
+                let is_id = |id: &&str| paging::is_plain(id) && id.chars().count() <= 128;
+                let id = value.as_str().filter(is_id);
                 filter.conversion_id = id.map(str::to_owned);
                 (id.is_some(), "Send the conversion_id of a conversion.")
             }
