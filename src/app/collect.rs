@@ -8,7 +8,7 @@ use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, situate};
 use crate::domain::conversion::Source;
 use crate::domain::delivery::of_site_event::SiteNews;
-use crate::domain::event::Becomes;
+use crate::domain::event::{Becomes, STANDARD_EVENTS};
 use crate::domain::namespace::Namespace;
 use crate::domain::network::IpAddress;
 use crate::domain::postback::Postback;
@@ -43,20 +43,6 @@ pub enum Collected {
     },
 }
 
-/// The standard names (wire.md 8). They are not counted against the bound of names.
-const STANDARD: [&str; 10] = [
-    "PageView",
-    "ViewContent",
-    "AddToCart",
-    "InitiateCheckout",
-    "Lead",
-    "CompleteRegistration",
-    "StartTrial",
-    "Subscribe",
-    "Purchase",
-    "ContactInfo",
-];
-
 /// Collects a site event. One that its campaign maps is judged whatever its name: anybody can make
 /// names up, and once they have filled the bound they must not keep conversions out.
 pub async fn collect(
@@ -86,7 +72,8 @@ pub async fn collect(
         of_name.map(|(_, becomes)| *becomes)
     });
     let Some(becomes) = mapped else {
-        let is_known = STANDARD.contains(&name.as_str());
+        // Standard names are not counted against the bound of names.
+        let is_known = STANDARD_EVENTS.contains(&name.as_str());
         let site = Site { namespace, name: &name, is_known, said: &said, moment };
         return match site.take(ports, memory, (&situation, &postback)).await {
             Ok(true) => Collected::Noted,

@@ -7,20 +7,6 @@ use crate::domain::delivery::standard_webhooks::Secrets;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
-/// Events that every namespace knows (wire.md 8).
-pub const STANDARD_EVENTS: [&str; 10] = [
-    "PageView",
-    "ViewContent",
-    "AddToCart",
-    "InitiateCheckout",
-    "Lead",
-    "CompleteRegistration",
-    "StartTrial",
-    "Subscribe",
-    "Purchase",
-    "ContactInfo",
-];
-
 /// What surrounds a connector that is being saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {

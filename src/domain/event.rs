@@ -21,6 +21,20 @@ words! {
 /// Within so many milliseconds the same parameters are the same event (wire.md 5: 10 minutes).
 pub const SAME_REQUEST_MS: u64 = 600_000;
 
+/// The names of site events that every namespace knows (wire.md 8).
+pub const STANDARD_EVENTS: [&str; 10] = [
+    "PageView",
+    "ViewContent",
+    "AddToCart",
+    "InitiateCheckout",
+    "Lead",
+    "CompleteRegistration",
+    "StartTrial",
+    "Subscribe",
+    "Purchase",
+    "ContactInfo",
+];
+
 /// The longest name that near misses are looked for with, in characters; their search is
 /// quadratic, and nobody reads what is longer.
 const MAX_NEAR_MISS: usize = 64;

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::parts::unknown_keys;
 use super::{names, part};
 use crate::app::catalog::resource::Record;
-use crate::app::connectors::{STANDARD_EVENTS, Surroundings};
+use crate::app::connectors::Surroundings;
 use crate::domain::connector::macros;
 use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::text::Text;
 use crate::domain::connector::webhook::Webhook;
+use crate::domain::event::STANDARD_EVENTS;
 use crate::domain::template::edit_distance;
 use crate::http::api::problem::{self, FieldFault};
 
