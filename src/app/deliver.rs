@@ -33,15 +33,13 @@ const AT_ONCE: usize = 5;
 /// A receiver has so long to answer (Standard Webhooks: 15 to 30 s).
 const TIMEOUT_MS: u64 = 15 * SECOND_MS;
 
-/// For so long a run begins attempts; the last of them end within the timeout. What goes on behind a
-/// queue's message has 30 s on Cloudflare: 14 + 15, and one for writing down what came of it.
+/// For so long a run claims and begins attempts; the last of them end within the timeout. What goes
+/// on behind a queue's message has 30 s on Cloudflare: 14 + 15, and one for writing down what came
+/// of it.
 const BEGIN_MS: u64 = 14 * SECOND_MS;
 
 /// For so long deliveries are leased: longer than a run can have them.
 const LEASE_MS: u64 = 75 * SECOND_MS;
-
-/// For so long a run claims. What is left of its time is for receivers that are slow.
-const CLAIM_MS: u64 = 10 * SECOND_MS;
 
 /// A run claims no more than this, so that it stays below the processor time of an invocation
 /// (`cpu_ms` in wrangler.toml, 200): a delivery took less than 1.43 ms of sender, ledger and receiver
@@ -133,7 +131,7 @@ pub async fn run(
     let mut is_passed_on = false;
     loop {
         let now = (means.clock)();
-        let may_begin = now.ms_since(began) < BEGIN_MS && !course.is_cut_off;
+        let may_begin = course.may_begin(now);
         while may_begin && running.len() < AT_ONCE {
             if let Some((lane, claimed)) = lanes.next(now) {
                 match prepare::prepare((&lanes, lane), &claimed, &course.details, means, now) {
@@ -164,7 +162,11 @@ pub async fn run(
                 break;
             }
         }
-        let is_bounded = course.is_cut_off || !course.may_claim(now);
+        if !may_begin {
+            // Before another run is told to go on: what is leased it could not claim.
+            course.give_back(lanes.leftover(), ports).await;
+        }
+        let is_bounded = !course.may_claim(now);
         if is_bounded && !is_passed_on && lanes.has_more(now) {
             is_passed_on = true;
             wake(0).await;
@@ -176,9 +178,7 @@ pub async fn run(
         course.note(sent, &mut lanes);
         course.write(ports, false).await;
     }
-    for claimed in lanes.leftover() {
-        course.release(claimed, (means.clock)());
-    }
+    course.give_back(lanes.leftover(), ports).await;
     course.write(ports, true).await;
     let now = (means.clock)();
     // A run that found nothing is followed by none: what is far away the cron job comes to.

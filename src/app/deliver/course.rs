@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::portions::in_portions;
 use super::prepare::Details;
-use super::{CLAIM_MS, MOST_PER_RUN, Means, Run, Sent, TIMEOUT_MS};
+use super::{BEGIN_MS, MOST_PER_RUN, Means, Run, Sent, TIMEOUT_MS};
 use crate::app::leases::{Attempt, Becomes, Claimed, Finished, Gone, Leases, Report};
 use crate::app::memory::Wanted;
 use crate::app::ports::ConfigurationCopies;
@@ -55,11 +55,12 @@ impl<'a> Course<'a> {
         }
     }
 
+    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
+        now.ms_since(self.began) < BEGIN_MS && !self.is_cut_off
+    }
+
     pub(super) fn may_claim(&self, now: Timestamp) -> bool {
-        now.ms_since(self.began) < CLAIM_MS
-            && self.run.claimed < MOST_PER_RUN
-            && !self.is_cut_off
-            && !self.has_failed
+        self.may_begin(now) && self.run.claimed < MOST_PER_RUN && !self.has_failed
     }
 
     pub(super) fn finish(&mut self, mut finished: Finished) {
@@ -77,6 +78,22 @@ impl<'a> Course<'a> {
         let Claimed { namespace, delivery_id, .. } = claimed;
         let becomes = Becomes::Waiting(due);
         self.report.finished.push(Finished { namespace, delivery_id, attempt: None, becomes });
+    }
+
+    /// Gives back what will not be sent, so that another run can have it at once.
+    pub(super) async fn give_back(
+        &mut self,
+        leftover: Vec<Claimed>,
+        ports: &(impl Leases + ConfigurationCopies),
+    ) {
+        if leftover.is_empty() {
+            return;
+        }
+        let now = (self.means.clock)();
+        for claimed in leftover {
+            self.release(claimed, now);
+        }
+        self.write(ports, true).await;
     }
 
     /// An attempt has ended.

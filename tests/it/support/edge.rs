@@ -69,7 +69,7 @@ impl<'w> Edge<'w> {
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
-            network: world.receivers.network(),
+            network: world.receivers.network(&world.clock),
             allowance: Default::default(),
         };
         let number = ISOLATES.with(|isolates| isolates.replace(isolates.get() + 1));

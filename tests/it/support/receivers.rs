@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use backtrail::app::sender::{Network, Received, SendFault, Silence};
 use backtrail::domain::connector::render::Outgoing;
+use backtrail::domain::time::Timestamp;
 
 /// How a receiver reacts.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,9 @@ pub enum Reaction {
     /// The platform does not send.
     IsNotAsked,
 }
+
+/// After so long the Worker gives up.
+const HANGS_MS: u64 = 15_000;
 
 /// So often a request that hangs is looked at before it is given up.
 const LOOKS: u32 = 2_000;
@@ -59,11 +63,14 @@ impl Receivers {
         told.map_or(Reaction::Answers(200), |(_, reaction)| *reaction)
     }
 
-    /// How the Worker reaches them.
-    pub fn network(self: &Rc<Self>) -> Network {
+    /// How the Worker reaches them. Who hangs lets the time of this clock pass.
+    pub fn network(self: &Rc<Self>, clock: &Rc<Cell<Timestamp>>) -> Network {
         let receivers = Rc::clone(self);
+        let clock = Rc::clone(clock);
         Rc::new(move |request, _| {
             let receivers = Rc::clone(&receivers);
+            let clock = Rc::clone(&clock);
+            let begun = clock.get();
             let reaction = receivers.reaction(&request.url);
             if !matches!(reaction, Reaction::IsNotAsked) {
                 receivers.got.borrow_mut().push(request.clone());
@@ -72,6 +79,9 @@ impl Receivers {
             receivers.most.set(receivers.most.get().max(receivers.running.get()));
             Box::pin(async move {
                 let result = react(reaction).await;
+                if matches!(reaction, Reaction::Hangs) {
+                    clock.set(clock.get().max(begun.plus_ms(HANGS_MS)));
+                }
                 receivers.running.set(receivers.running.get() - 1);
                 result
             })
@@ -92,7 +102,7 @@ async fn react(reaction: Reaction) -> Result<Received, SendFault> {
     match reaction {
         Reaction::Answers(status) => answers(status, None),
         Reaction::Asks(status, retry_after) => answers(status, Some(retry_after)),
-        Reaction::Hangs => silent(Silence::Timeout, "aborted", 15_000),
+        Reaction::Hangs => silent(Silence::Timeout, "aborted", HANGS_MS),
         Reaction::Resets => silent(Silence::Connection, "Network connection lost.", 3),
         Reaction::IsNotAsked => silent(Silence::NotSent, "Too many subrequests.", 0),
     }
@@ -115,7 +125,7 @@ async fn looks(times: u32) {
 pub fn silent() -> Network {
     let receivers = Rc::new(Receivers::default());
     receivers.reacts("", Reaction::Resets);
-    receivers.network()
+    receivers.network(&Rc::new(Cell::new(Timestamp::from_ms(0))))
 }
 
 /// Runs a future that waits for receivers to its end.

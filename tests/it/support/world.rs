@@ -32,7 +32,8 @@ pub struct World {
     pub isolate: Isolate,
     /// Whom connectors reach.
     pub receivers: Rc<Receivers>,
-    now: Cell<Timestamp>,
+    /// Its time.
+    pub clock: Rc<Cell<Timestamp>>,
     drawn: Cell<u64>,
 }
 
@@ -46,17 +47,17 @@ impl World {
     pub fn of(settings: Settings) -> Self {
         let isolate = Isolate::default();
         let receivers = Rc::new(Receivers::default());
+        let clock = Rc::new(Cell::new(Timestamp::from_ms(BEGINNING_MS)));
         let stores = Stores {
             database: SqliteDatabase::new(),
             blobs: MapBlobs::default(),
             memory: Rc::clone(&isolate.memory),
             settings: Rc::new(settings),
             log: |_| {},
-            network: receivers.network(),
+            network: receivers.network(&clock),
             allowance: Default::default(),
         };
-        let now = Cell::new(Timestamp::from_ms(BEGINNING_MS));
-        Self { stores, isolate, receivers, now, drawn: Cell::new(0) }
+        Self { stores, isolate, receivers, clock, drawn: Cell::new(0) }
     }
 
     /// The settings of [`World::new`].
@@ -83,12 +84,12 @@ impl World {
 
     /// Lets time pass.
     pub fn waits_ms(&self, ms: u64) {
-        self.now.set(self.now.get().plus_ms(ms));
+        self.clock.set(self.now().plus_ms(ms));
     }
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        self.now.get()
+        self.clock.get()
     }
 
     /// The row that the copies keep under a key such as `c/demo/1`; null without one.
