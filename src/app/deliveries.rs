@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::ports::Unavailable;
+use super::steps::Cursor;
 use crate::domain::delivery::standard_webhooks::Secrets;
 use crate::domain::delivery::{Kind, State};
 use crate::domain::namespace::Namespace;
@@ -27,15 +28,6 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// The time before which all of their occasions were; otherwise that of the first step.
     pub to: Option<Timestamp>,
-}
-
-/// How far a task has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The last delivery that was looked at.
-    pub after: String,
-    /// The time before which all occasions were.
-    pub to: Timestamp,
 }
 
 /// What a step of replaying did.
@@ -101,6 +93,9 @@ pub trait Deliveries {
     ) -> impl Future<Output = Result<Option<Secrets>, Unavailable>>;
 }
 
+/// How the ids of deliveries begin; the time of the occasion follows.
+const IDS: &str = "msg";
+
 /// Deliveries that one step looks at.
 const LOOKED_AT: usize = 1_000;
 
@@ -115,18 +110,8 @@ pub async fn replay_step(
     cursor: Option<Cursor>,
     now: Timestamp,
 ) -> Result<Step, Unavailable> {
-    let start = || Cursor {
-        after: first_of(filter.from.unwrap_or(Timestamp::EPOCH)),
-        // What happened at this moment was there.
-        to: filter.to.unwrap_or(now.plus_ms(1)),
-    };
-    let Cursor { after, to } = cursor.unwrap_or_else(start);
-    let stretch = Stretch { filter, after: &after, before: &first_of(to) };
+    let cursor = cursor.unwrap_or_else(|| Cursor::start(IDS, (filter.from, filter.to), now));
+    let stretch = Stretch { filter, after: &cursor.after, before: &cursor.before(IDS) };
     let (replayed, last) = ports.replay_some(namespace, stretch, LOOKED_AT, now).await?;
-    Ok(Step { replayed, next: last.map(|after| Cursor { after, to }) })
-}
-
-/// What stands before the names of all deliveries whose occasion was at a time or later.
-fn first_of(time: Timestamp) -> String {
-    format!("msg_{:012x}", time.ms())
+    Ok(Step { replayed, next: last.map(|after| Cursor { after, ..cursor }) })
 }

@@ -6,15 +6,12 @@
 
 use std::future::Future;
 
-use super::judge_again::Budget;
 use super::ports::Unavailable;
+use super::steps::{Bounded, Budget};
 use crate::domain::erasure::Person;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::words;
-
-/// Statements of one step; an invocation on a free plan has 50.
-const MAX_STATEMENTS: usize = 40;
 
 /// So many times a step takes from the list: at most eleven statements each.
 const ROUNDS: usize = 3;
@@ -139,18 +136,7 @@ pub async fn step(
     person: &Person,
     now: Timestamp,
 ) -> Result<Step, Unavailable> {
-    ports.allow(Some(MAX_STATEMENTS));
-    let step = erase(ports, namespace, person, now).await;
-    ports.allow(None);
-    step
-}
-
-async fn erase(
-    ports: &impl Eraser,
-    namespace: &Namespace,
-    person: &Person,
-    now: Timestamp,
-) -> Result<Step, Unavailable> {
+    let _bounded = Bounded::begin(ports);
     let root = match person {
         Person::Click(id) => format!("click:{id}"),
         Person::Customer(id) => format!("customer:{id}"),

@@ -12,14 +12,14 @@ use super::judge::{Errand, Ports, again};
 use super::memory::Memory;
 use super::ports::{InboxEntry, Unavailable};
 use super::settings::Moment;
+use super::steps::{Bounded, Budget, Cursor};
 use crate::domain::conversion::Conversion;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Reason, Verdict};
 
-/// Statements of one step. An invocation on a free plan has 50 (D1, "Queries per Worker
-/// invocation"); letting the caller in and what happens behind the reply need some of their own.
-const MAX_STATEMENTS: usize = 40;
+/// How the ids of requests begin; the time of the arrival follows.
+const IDS: &str = "req";
 
 /// Rows read at once. A verdict takes two statements or more, so that a step gets no further.
 const MAX_ROWS: usize = 20;
@@ -36,15 +36,6 @@ pub struct Filter {
     /// The time before which all of them arrived; otherwise the time of the first step, so that
     /// what is refused meanwhile does not keep the task going.
     pub to: Option<Timestamp>,
-}
-
-/// How far a task has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The last request that was dealt with.
-    pub after: String,
-    /// The time before which all of them arrived.
-    pub to: Timestamp,
 }
 
 /// What a step did.
@@ -80,23 +71,6 @@ pub trait Refused {
     ) -> impl Future<Output = Result<RefusedPage, Unavailable>>;
 }
 
-/// What bounds a long task.
-pub trait Budget {
-    /// From now on so many statements reach the ledger and no more; `None` ends the bound.
-    fn allow(&self, statements: Option<usize>);
-    /// Whether anything of the ledger failed, or was over the bound, since [`Self::allow`].
-    fn has_failed(&self) -> bool;
-}
-
-/// Ends the bound, also if the task is cancelled.
-struct Bounded<'a, B: Budget>(&'a B);
-
-impl<B: Budget> Drop for Bounded<'_, B> {
-    fn drop(&mut self) {
-        self.0.allow(None);
-    }
-}
-
 /// One step. A row at which the ledger fails, or for which the bound leaves no room, is where the
 /// next one goes on; so is one whose failure judging itself could live with.
 ///
@@ -110,16 +84,11 @@ pub async fn step(
     filter: &Filter,
     cursor: Option<Cursor>,
 ) -> Result<Step, Unavailable> {
-    ports.allow(Some(MAX_STATEMENTS));
-    let bounded = Bounded(ports);
-    let start = || Cursor {
-        after: first_request_of(filter.from.unwrap_or(Timestamp::from_ms(0))),
-        // What arrived at this moment was there.
-        to: filter.to.unwrap_or(moment.now.plus_ms(1)),
-    };
-    let Cursor { after, to } = cursor.unwrap_or_else(start);
-    let before = first_request_of(to);
-    let page = ports.refused(namespace, filter, (&after, &before), MAX_ROWS).await?;
+    let bounded = Bounded::begin(ports);
+    let now = moment.now;
+    let cursor = cursor.unwrap_or_else(|| Cursor::start(IDS, (filter.from, filter.to), now));
+    let between = (&*cursor.after, &*cursor.before(IDS));
+    let page = ports.refused(namespace, filter, between, MAX_ROWS).await?;
     let mut done = Done::default();
     for entry in &page.entries {
         let judged = again(ports, memory, moment, namespace, entry).await;
@@ -152,7 +121,7 @@ pub async fn step(
         (last, true) => last.clone(),
         (_, false) => page.looked_until,
     };
-    let next = after.map(|after| Cursor { after, to });
+    let next = after.map(|after| Cursor { after, ..cursor });
     Ok(Step { verdicts: done.verdicts, reasons: done.reasons, next })
 }
 
@@ -174,9 +143,4 @@ impl Done {
         }
         self.last = Some(request_id.to_owned());
     }
-}
-
-/// What stands before the names of all requests that arrived at a time or later.
-fn first_request_of(time: Timestamp) -> String {
-    format!("req_{:012x}", time.ms())
 }

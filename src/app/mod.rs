@@ -38,5 +38,6 @@ pub mod sender;
 pub mod settings;
 pub mod situate;
 pub mod statuses;
+pub mod steps;
 pub mod touches;
 pub mod wake;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::{Blobs, Database, Stores};
-use crate::app::judge_again::Budget;
+use crate::app::steps::Budget;
 
 /// What is left, if anything bounds it. Once a statement was refused for it, or failed, nothing
 /// more of the task reaches the ledger, so that nothing is done on half of what should be known.

@@ -3,9 +3,10 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use backtrail::app::judge_again::{Cursor, Filter, step};
+use backtrail::app::judge_again::{Filter, step};
 use backtrail::app::ports::Ledger as _;
 use backtrail::app::settings::Moment;
+use backtrail::app::steps::Cursor;
 use backtrail::domain::click_id::{ClickId, Flags};
 use backtrail::domain::namespace::Namespace;
 use backtrail::domain::time::Timestamp;

@@ -20,6 +20,7 @@ mod render;
 mod rules;
 mod signing;
 mod statuses;
+mod steps;
 mod test_url;
 mod value;
 
@@ -39,13 +40,14 @@ use crate::app::explain::Archive;
 use crate::app::full_caps::CapUses;
 use crate::app::history::{self, History};
 use crate::app::judge::{self, Errand};
-use crate::app::judge_again::{Budget, Refused};
+use crate::app::judge_again::Refused;
 use crate::app::memory::Memory;
 use crate::app::outbox::Audiences;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::sender::Sender;
 use crate::app::settings::{Moment, Settings};
 use crate::app::statuses::Statuses;
+use crate::app::steps::Budget;
 use crate::domain::verdict::Reason;
 
 /// What the API needs of the stores.
