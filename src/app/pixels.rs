@@ -8,6 +8,7 @@ use super::touches::Known;
 use crate::domain::configuration::Tracking;
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::pixel::Pixel;
+use crate::domain::connector::text::Mentions;
 use crate::domain::delivery::State;
 use crate::domain::delivery::Values;
 use crate::domain::delivery::pixel::{Fate, Visit, WaitingPixel, fate};

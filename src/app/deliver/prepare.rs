@@ -10,6 +10,7 @@ use crate::app::touches::Known;
 use crate::domain::connector::address::{AddressFault, Policy, check};
 use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
+use crate::domain::connector::text::Mentions;
 use crate::domain::connector::webhook::Webhook;
 use crate::domain::connector::{Matching, Mode};
 use crate::domain::delivery::filled::Filled;

@@ -7,6 +7,7 @@ use crate::app::leases::Claimed;
 use crate::app::touches::{Known, Touches, Trail};
 use crate::domain::connector::Matching;
 use crate::domain::connector::macros::Origin;
+use crate::domain::connector::text::Mentions;
 use crate::domain::namespace::Namespace;
 
 /// What was read in a run.

@@ -11,8 +11,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::encode;
-use super::macros::{self, Macro, Origin};
-use super::text::{Braces, Lookup, Piece, Text, Use, Values};
+use super::text::{Braces, Lookup, Mentions, Piece, Text, Use, Values};
 use super::webhook::Fault;
 use crate::domain::encoding::hex;
 use place::{Place, Scanner};
@@ -127,25 +126,6 @@ impl Pixel {
         &self.text
     }
 
-    fn uses(&self) -> impl Iterator<Item = &Use> {
-        self.text.uses()
-    }
-
-    /// Whether a macro of this key occurs.
-    pub fn mentions(&self, key: &str) -> bool {
-        self.uses().any(|one| one.key == key)
-    }
-
-    /// Whether any built-in macro of this origin occurs.
-    pub fn mentions_any(&self, origin: Origin) -> bool {
-        self.uses().any(|one| Macro::of_key(&one.key).is_some_and(|known| known.origin == origin))
-    }
-
-    /// Whether personal values occur.
-    pub fn is_personal(&self) -> bool {
-        self.uses().any(|one| macros::is_personal(&one.key))
-    }
-
     /// What an approval binds: SHA-256 of mode and code, in hexadecimal digits.
     pub fn hash(&self) -> String {
         let mode: &[u8] = if self.is_sandboxed { b"sandbox\0" } else { b"page\0" };
@@ -156,6 +136,12 @@ impl Pixel {
     pub fn is_approved(&self, approval: &str) -> bool {
         let approval: Value = serde_json::from_str(approval).unwrap_or(Value::Null);
         approval.get("hash").and_then(Value::as_str) == Some(self.hash().as_str())
+    }
+}
+
+impl Mentions for Pixel {
+    fn uses(&self) -> impl Iterator<Item = &Use> {
+        self.text.uses()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::address::as_sent;
 use super::bin::Bin;
 use super::encode;
-use super::text::{Lookup, MAX_REQUEST_BYTES, Piece, Text, Values, is_too_long};
+use super::text::{Lookup, MAX_REQUEST_BYTES, Mentions, Piece, Text, Values, is_too_long};
 use super::webhook::{Format, Method, Pair, Webhook};
 use crate::domain::encoding;
 

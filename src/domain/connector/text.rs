@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use super::encode;
-use super::macros::{self, Macro};
+use super::macros::{self, Macro, Origin};
 use crate::domain::encoding::hex;
 
 /// A request's address, its headers together, and its body have no more bytes each; so much no
@@ -51,6 +51,28 @@ pub struct Use {
     pub key: String,
     /// What is done to it, in order.
     pub filters: Vec<Filter>,
+}
+
+/// What is written with macros.
+pub trait Mentions {
+    /// Its macros, one for each place.
+    fn uses(&self) -> impl Iterator<Item = &Use>;
+
+    /// Whether a macro of this key occurs anywhere.
+    fn mentions(&self, key: &str) -> bool {
+        self.uses().any(|one| one.key == key)
+    }
+
+    /// Whether any built-in macro of this origin occurs. Touches give also what [`Origin::Touch`]
+    /// lists.
+    fn mentions_any(&self, origin: Origin) -> bool {
+        self.uses().any(|one| Macro::of_key(&one.key).is_some_and(|known| known.origin == origin))
+    }
+
+    /// Whether personal values occur.
+    fn is_personal(&self) -> bool {
+        self.uses().any(|one| macros::is_personal(&one.key))
+    }
 }
 
 /// A part of a text.

@@ -6,8 +6,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use super::macros::{self, Macro, Origin};
-use super::text::{Text, Use};
+use super::text::{Mentions, Text, Use};
 use crate::domain::verdict::words;
 
 words! {
@@ -97,24 +96,10 @@ impl Webhook {
             .chain(headers.map(|(i, pair)| (format!("headers[{i}].value"), &pair.value)))
             .chain(self.body.iter().map(|body| ("body".to_owned(), body)))
     }
+}
 
+impl Mentions for Webhook {
     fn uses(&self) -> impl Iterator<Item = &Use> {
         self.texts().flat_map(|(_, text)| text.uses())
-    }
-
-    /// Whether a macro of this key occurs anywhere.
-    pub fn mentions(&self, key: &str) -> bool {
-        self.uses().any(|one| one.key == key)
-    }
-
-    /// Whether any built-in macro of this origin occurs. Touches give also what [`Origin::Touch`]
-    /// lists.
-    pub fn mentions_any(&self, origin: Origin) -> bool {
-        self.uses().any(|one| Macro::of_key(&one.key).is_some_and(|known| known.origin == origin))
-    }
-
-    /// Whether personal values occur.
-    pub fn is_personal(&self) -> bool {
-        self.uses().any(|one| macros::is_personal(&one.key))
     }
 }

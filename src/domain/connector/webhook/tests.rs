@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::connector::macros::Origin;
 use crate::domain::connector::render::Outgoing;
 
 fn rendered(webhook: &Value, values: &[(&str, &str)]) -> Outgoing {
