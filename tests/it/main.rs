@@ -98,5 +98,6 @@ mod support;
 mod test_clicks;
 mod test_orders;
 mod tidy;
+mod told_amounts;
 mod touches;
 mod written_rows;

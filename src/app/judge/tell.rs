@@ -6,12 +6,12 @@ use crate::app::outbox::connectors_for;
 use crate::app::ports::Unavailable;
 use crate::domain::configuration::Campaign;
 use crate::domain::contact::macro_of;
-use crate::domain::conversion::{Conversion, INITIAL};
+use crate::domain::conversion::{Conversion, INITIAL, Source};
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::occasion::is_forced;
 use crate::domain::delivery::of_conversion::{News, REPORTED_AS};
 use crate::domain::parameters::{MAX_UNKNOWN, MAX_UNKNOWN_NAME_BYTES, MAX_UNKNOWN_VALUE_BYTES};
-use crate::domain::permission::Proof;
+use crate::domain::permission::{Act, Proof, may};
 use crate::domain::postback::Postback;
 use crate::domain::transition::Change;
 
@@ -42,8 +42,12 @@ impl Trial<'_> {
         new: &Conversion,
     ) -> Result<Vec<Delivery>, Unavailable> {
         let mut said = self.said.keys.clone();
-        // As sent: what the conversion keeps of them is written in its shortest form.
-        let sent = |name: &str| postback.stored.iter().find(|(sent, _)| sent == name);
+        // As sent: what the conversion keeps of them is written in its shortest form. Only what
+        // counts: an amount that was ignored would reach receivers from anybody who has a click_id.
+        // What a page reports are its event's own keys, which are told as those of any site event
+        // are (wire.md 8), whether or not its conversion takes an amount from them.
+        let is_heard = self.source != Source::Collect && may(self.proof, Act::SendAmount, campaign);
+        let sent = |name: &str| postback.stored.iter().find(|(sent, _)| is_heard && sent == name);
         for (key, name) in [("value", "amount"), ("currency", "currency")] {
             said.extend(sent(name).map(|(_, value)| (key.to_owned(), value.clone())));
         }
