@@ -28,6 +28,10 @@ fn an_amount_that_was_ignored_is_told_to_nobody() {
     let image = shop.visits(&format!("/pixel.gif?{}", sent(&shop.clicks(1))));
     assert_eq!(image.header("x-backtrail-verdict"), Some("recorded"), "{image:?}");
     assert_eq!(told(&shop, 1), [Value::Null, json!("USD")]);
+    // Nor under another name: that it is none of ours does not make it more trusted.
+    world.waits_ms(1_000);
+    json_of(&shop.asks(&format!("click_id={}&value=999999&Currency=EUR", shop.clicks(1))), 200);
+    assert_eq!(told(&shop, 1), [Value::Null, json!("USD")]);
     // Where the campaign trusts it, it counts and is told.
     shop.changes_campaign(json!({ "is_amount_trusted": true }));
     json_of(&shop.asks(&format!("click_id={}&amount=20.50", shop.clicks(1))), 200);
@@ -46,4 +50,18 @@ fn what_a_page_says_of_its_event_is_told_as_of_any_event_whether_it_counts_or_no
     assert_eq!(reply["conversion"]["verdict"], "recorded", "{reply}");
     assert_eq!(shop.value("SELECT amount FROM conversions"), Value::Null, "it is not trusted");
     assert_eq!(told(&shop, 1), [json!("15.5"), json!("EUR")]);
+}
+
+#[test]
+fn a_parameter_called_value_is_no_amount_now_or_later() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "default_status": "pending" }));
+    connects(&shop, 1, json!(["Purchase"]), "");
+    connects(&shop, 2, json!(["Purchase"]), "statuses = '[\"approved\"]'");
+    let query = format!("click_id={}&amount=100&value=7&CURRENCY=EUR", shop.clicks(1));
+    shop.reports(200, &query);
+    assert_eq!(told(&shop, 1), [json!("100"), json!("USD")]);
+    world.waits_ms(1_000);
+    shop.reports(200, &format!("{query}&status=approved"));
+    assert_eq!(told(&shop, 2), [json!("100"), json!("USD")]);
 }

@@ -84,10 +84,13 @@ impl News<'_> {
             known.hear(key, value);
         }
         // Of what a page reported it keeps the event's own keys, which are no secret of the network.
-        let is_heard = !is_of_affiliate || c.source == Source::Collect;
+        let is_of_page = c.source == Source::Collect;
+        let is_heard = !is_of_affiliate || is_of_page;
         for (key, value) in c.kept.iter().filter(|_| is_heard) {
-            // What was sent is not what is left after a refund.
-            if is_as_sent || !["VALUE", "CURRENCY"].contains(&upper_name(key).as_str()) {
+            // A server says these two by `amount` and `currency`, for which it needs permission; a
+            // page by its event's own keys, until a refund leaves less.
+            let is_money = ["VALUE", "CURRENCY"].contains(&upper_name(key).as_str());
+            if !is_money || (is_of_page && is_as_sent) {
                 known.hear(key, value);
             }
             if !is_of_affiliate && key.starts_with("custom") {
