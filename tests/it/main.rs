@@ -16,6 +16,7 @@ mod api_events;
 mod api_hostile;
 mod api_links;
 mod api_past;
+mod api_strict;
 mod arrivals;
 mod attribution;
 mod attribution_costs;

@@ -58,6 +58,24 @@ pub(super) fn object(request: &Request<'_>) -> Result<Map<String, Value>, Respon
     }
 }
 
+/// Refuses a body where none is read; an empty object says no more than none.
+pub(super) fn nothing(request: &Request<'_>) -> Result<(), Response> {
+    let body = request.body.trim_ascii();
+    if body.is_empty() {
+        return Ok(());
+    }
+    let short = Some(body).filter(|body| body.len() <= MAX_BODY);
+    match short.and_then(|body| serde_json::from_slice::<Map<String, Value>>(body).ok()) {
+        Some(object) if object.is_empty() => Ok(()),
+        Some(object) => {
+            let message = "This call takes no fields; leave the body out.".to_owned();
+            let fault = |name: &String| problem::field(name, ("unknown_field", message.clone()));
+            Err(problem::invalid_fields(object.keys().map(fault).collect()))
+        }
+        None => Err(problem::invalid_json("This call takes no body; leave it out.")),
+    }
+}
+
 /// The caller's name for the request, with a fingerprint of what it asks for.
 pub(super) fn idempotency(
     request: &Request<'_>,

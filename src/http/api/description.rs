@@ -188,12 +188,9 @@ fn describe_operation(root: &mut Object, at: &str, target: Target<'_>, method: M
             fill(r#"{"required":true,"content":{"application/json":{"schema":%}}}"#, &[body]);
         put(root, &fill("% requestBody", &[at]), &body);
     }
-    // A namespace is named by its address, everything else also by host or header.
-    let is_named = resource.name == NAMESPACES.name && !is_list && body.is_none();
-    let problems = match (is_named, body.is_some()) {
-        (true, _) => "401 403 404 503",
-        (_, false) => "400 401 403 404 503",
-        (_, true) => "400 401 403 404 409 413 415 503",
+    let problems = match body {
+        None => "400 401 403 404 503",
+        Some(_) => "400 401 403 404 409 413 415 503",
     };
     for status in problems.split(' ') {
         put(root, &fill("% responses %", &[at, status]), &reference("responses", status));

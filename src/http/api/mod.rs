@@ -127,7 +127,9 @@ enum Target<'a> {
 /// 1. Who is it: 401, or 404 if host, header and key disagree about the namespace.
 /// 2. What is addressed: 404; and how: 405.
 /// 3. May it: 403; and is a namespace named: 400.
-/// 4. The call itself.
+/// 4. Does it ask for what is not done here: 400, so that nobody takes a call that acts on
+///    everything for one that acts on what a parameter or field names (wire.md 10).
+/// 5. The call itself.
 pub async fn respond(
     stores: &impl Stores,
     memory: &Memory,
@@ -191,6 +193,16 @@ async fn answer(
     }
 
     // 4
+    if !reads_query(target, method)
+        && let Some((name, _)) = paging::parameters(request)?.first()
+    {
+        return Err(problem::unknown_parameter(name, ""));
+    }
+    if !reads_body(target, method) {
+        body::nothing(request)?;
+    }
+
+    // 5
     let call = Call { stores, memory, settings, moment, request, access };
     match (target, method) {
         (Target::All(resource), Method::Get) => objects::list(&call, resource).await,
@@ -287,6 +299,26 @@ fn methods(target: Target<'_>) -> &'static [(Method, &'static str)] {
         | Target::Approval(_) => &[POST],
         Target::Conversion(_) => &[GET, PATCH],
         Target::Persons => &[DELETE],
+    }
+}
+
+/// Whether a call reads its query, which it then does whole; a parameter that it has not is refused
+/// by name.
+fn reads_query(target: Target<'_>, method: Method) -> bool {
+    match target {
+        Target::All(_) => method == Method::Get,
+        Target::Past(_) | Target::Explanation | Target::Persons | Target::Approval(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a call reads its body. That of a GET means nothing in HTTP, so that nobody looks at it.
+fn reads_body(target: Target<'_>, method: Method) -> bool {
+    match (target, method) {
+        (_, Method::Get | Method::Patch) => true,
+        (Target::All(_) | Target::Statuses | Target::Judgements, _) => true,
+        (Target::Replays | Target::Preview, _) => true,
+        _ => false,
     }
 }
 

@@ -116,7 +116,10 @@ pub(super) fn invalid_parameter(name: &str, detail: &str) -> Response {
 }
 
 pub(super) fn unknown_parameter(name: &str, known: &str) -> Response {
-    let detail = format!("There is no parameter {name} here; there are {known}.");
+    let detail = match known {
+        "" => format!("This call takes no parameter {name}, nor any other; leave it out."),
+        _ => format!("There is no parameter {name} here; there are {known}."),
+    };
     Response::problem(400, "unknown_parameter", &detail)
 }
 
