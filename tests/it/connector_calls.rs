@@ -176,6 +176,34 @@ fn a_bin_shows_persons_to_those_who_may_see_them() {
 }
 
 #[test]
+fn a_bin_shows_secrets_to_those_who_may_write() {
+    let world = world();
+    let operator = world.operator_of("demo");
+    let pair = |name: &str, value: &str| json!({ "name": name, "value": value });
+    let webhook = |format: &str, parameters: Value, body: Value| json!({ "url": BIN, "method": "POST", "format": format, "parameters": parameters, "body": body });
+    let parameters = json!([pair("api_token", "s3cret"), pair("value", "{{VALUE}}")]);
+    let body = json!(r#"{"api_token":"s3cret","value":{{VALUE}}}"#);
+    let key = operator.creates("keys", json!({ "name": "reader", "scopes": ["read", "pii"] }));
+    let reader = operator.with_key(&key["key"]);
+    for (id, webhook) in [
+        (1, webhook("form", parameters.clone(), Value::Null)),
+        (2, webhook("json", parameters, Value::Null)),
+        (3, webhook("json", json!([]), body)),
+    ] {
+        let connector = json!({ "name": "Secrets", "events": ["Purchase"], "webhook": webhook });
+        operator.creates("connectors", connector);
+        tests(&operator, id);
+        assert!(bin(&operator, "try-it")[0]["body"].as_str().unwrap().contains("s3cret"));
+        let seen = bin(&reader, "try-it").remove(0);
+        assert!(!seen.to_string().contains("s3cret"), "{seen}");
+        assert!(seen["body"].as_str().unwrap().contains("15"), "{seen}");
+        let shown = reader.sees(&format!("connectors/{id}"));
+        assert!(!shown.to_string().contains("s3cret"), "{shown}");
+        world.waits_ms(1);
+    }
+}
+
+#[test]
 fn erasing_a_person_empties_the_bins() {
     let world = world();
     let shop = Shop::open(&world);

@@ -1,5 +1,7 @@
 //! A webhook with its values filled in: the request, and what may be shown of it.
 
+use serde_json::Value;
+
 use super::address::as_sent;
 use super::bin::Bin;
 use super::encode;
@@ -257,4 +259,67 @@ pub fn without_secrets(url: &str) -> String {
     };
     let query: Vec<String> = query.split('&').map(piece).collect();
     format!("{base}?{}{fragment}", query.join("&"))
+}
+
+/// A body whose secrets are masked: members of JSON and pairs of a form, by their names. One that is
+/// neither, or a template that is not JSON yet, is masked whole if any word of it could be such a
+/// name. A body of JSON that has secrets is written anew.
+pub fn body_without_secrets(body: &str) -> String {
+    if let Ok(mut json) = serde_json::from_str::<Value>(body) {
+        return if mask_members(&mut json) { json.to_string() } else { body.to_owned() };
+    }
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._~*@%+[]".contains(c);
+    let masked = |piece: &'_ str| {
+        let (name, value) =
+            piece.split_once('=').filter(|(name, _)| name.chars().all(is_of_name))?;
+        let is_masked = encoding::decode(name).is_none_or(|name| is_secret(&name));
+        let value = if is_masked && !value.is_empty() { MASK } else { value };
+        Some(format!("{name}={value}"))
+    };
+    if let Some(form) = body.split('&').map(masked).collect::<Option<Vec<_>>>() {
+        return form.join("&");
+    }
+    let mut words = body.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    if words.any(is_secret) { MASK.to_owned() } else { body.to_owned() }
+}
+
+/// Masks members by their names, however deep; says whether there were any.
+fn mask_members(json: &mut Value) -> bool {
+    match json {
+        Value::Object(members) => members.iter_mut().fold(false, |is_masked, (name, value)| {
+            if is_secret(name) {
+                *value = MASK.into();
+                return true;
+            }
+            mask_members(value) || is_masked
+        }),
+        Value::Array(items) => {
+            items.iter_mut().fold(false, |is_masked, item| mask_members(item) || is_masked)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_shown_without_the_secrets_that_names_tell() {
+        for (body, expected) in [
+            ("api_key=s3cret&v=15", "api_key=***&v=15"),
+            ("user%5Fto%6Ben=s3cret&empty=", "user%5Fto%6Ben=***&empty="),
+            (r#"{"v":15.50,"a":[{"b":1}]}"#, r#"{"v":15.50,"a":[{"b":1}]}"#),
+            (
+                r#"{"v":1,"Token":"s3cret","a":[{"pass":{"x":"s3cret"}}]}"#,
+                r#"{"Token":"***","a":[{"pass":"***"}],"v":1}"#,
+            ),
+            ("<a><token>s3cret</token></a>", "***"),
+            ("<a><v>15</v></a>", "<a><v>15</v></a>"),
+            (r#"{"api_key":"s3cret","v":{{VALUE}}}"#, "***"),
+            (r#"{"v":{{VALUE}}}"#, r#"{"v":{{VALUE}}}"#),
+        ] {
+            assert_eq!(body_without_secrets(body), expected, "{body}");
+        }
+    }
 }

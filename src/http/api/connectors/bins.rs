@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::app::access::Scope;
 use crate::app::bins::BinRequest;
 use crate::domain::connector::bin;
-use crate::domain::connector::render::is_secret;
+use crate::domain::connector::render::{body_without_secrets, is_secret};
 use crate::http::api::{Call, Stores, problem};
 use crate::http::response::Response;
 
@@ -41,7 +41,10 @@ fn shown(request: &BinRequest, may_see_persons: bool, may_see_secrets: bool) -> 
         "method": request.method,
         "url": if is_in_full { &request.url } else { &request.shown_url },
         "headers": headers.iter().map(header).collect::<Vec<_>>(),
-        "body": body,
+        "body": body.as_deref().map(|body| match may_see_secrets {
+            true => body.to_owned(),
+            false => body_without_secrets(body),
+        }),
         "status": request.status,
     })
 }

@@ -7,7 +7,7 @@ use crate::app::catalog::resource::Record;
 use crate::domain::connector::address::receiver;
 use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::preview::sample_event;
-use crate::domain::connector::render::{is_secret, without_secrets};
+use crate::domain::connector::render::{body_without_secrets, is_secret, without_secrets};
 use crate::domain::connector::webhook::Webhook;
 use crate::domain::time::Timestamp;
 use crate::http::api::render::instant;
@@ -62,6 +62,11 @@ pub(in crate::http::api) fn mask_secrets(shown: &mut Map<String, Value>) {
         && let Some(text) = url.as_str()
     {
         *url = without_secrets(text).into();
+    }
+    if let Some(body) = webhook.get_mut("body")
+        && let Some(text) = body.as_str()
+    {
+        *body = body_without_secrets(text).into();
     }
     for list in ["parameters", "headers"] {
         let pairs = webhook.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
