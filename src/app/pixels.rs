@@ -35,6 +35,8 @@ pub struct Ended {
     pub state: State,
     /// Its code as the log shows it.
     pub shown: Option<String>,
+    /// Why it could not be handed out, if its macros are the reason.
+    pub error: Option<String>,
 }
 
 /// Where pixels wait.
@@ -117,14 +119,14 @@ pub async fn hand_out(
         let random = (moment.random)().first_chunk::<4>().map_or(0, |b| u32::from_be_bytes(*b));
         let click = detail(waiting).unwrap_or(&nothing);
         let delivery_id = waiting.delivery_id.clone();
-        let (state, shown) = match fate(waiting, pixel, &visit, click, random) {
-            Fate::Ends(state, shown) => (state, shown),
+        let (state, shown, error) = match fate(waiting, pixel, &visit, click, random) {
+            Fate::Ends { state, shown, error } => (state, shown, error),
             Fate::Fires { html, is_sandboxed, shown } => {
                 fired.push(Fired { delivery_id: delivery_id.clone(), html, is_sandboxed });
-                (State::Delivered, Some(shown))
+                (State::Delivered, Some(shown), None)
             }
         };
-        ended.push(Ended { delivery_id, state, shown });
+        ended.push(Ended { delivery_id, state, shown, error });
     }
     if ended.is_empty() {
         return Ok(fired);

@@ -54,8 +54,8 @@ const WAITING: &str = concat!(
     ") ORDER BY delivery_id LIMIT 20"
 );
 
-const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, method, url) \
-     SELECT ?1, d.delivery_id, d.attempts + 1, ?3, 'PIXEL', new.value ->> 3 FROM json_each(?2) AS new \
+const LOG: &str = "INSERT INTO attempts (namespace, delivery_id, attempt, at, method, url, error) \
+     SELECT ?1, d.delivery_id, d.attempts + 1, ?3, 'PIXEL', new.value ->> 3, new.value ->> 4 FROM json_each(?2) AS new \
      CROSS JOIN deliveries AS d ON d.namespace = ?1 AND d.delivery_id = new.value ->> 1 \
      WHERE d.state = 'waiting' AND d.kind = 'pixel' AND new.value ->> 3 IS NOT NULL ON CONFLICT DO NOTHING";
 
@@ -134,7 +134,7 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
         now: Timestamp,
     ) -> Result<Vec<String>, Unavailable> {
         let item = |end: &Ended| {
-            json!([namespace.as_str(), end.delivery_id, end.state.as_str(), end.shown])
+            json!([namespace.as_str(), end.delivery_id, end.state.as_str(), end.shown, end.error])
         };
         let list = Json::Array(ended.iter().map(item).collect()).to_string();
         let parameters = vec![namespace.as_str().into(), list.into(), now.ms().into()];

@@ -1,6 +1,10 @@
 //! However much macros expand to, what one connector sends keeps nobody's results from being written.
 
+use backtrail::http::request::Method::Post;
+use serde_json::json;
+
 use crate::support::sending::{get, post};
+use crate::support::visitor::{Visitor, open};
 use crate::support::{Sending, World};
 
 /// The values of an event whose value has so many bytes.
@@ -60,4 +64,28 @@ fn attempts_that_end_without_a_request_are_written_in_between() {
     assert!(demo.states(1).iter().all(|state| state == "logged"));
     let writes_and_claims = world.database().batches() - before;
     assert!(writes_and_claims >= 10, "{writes_and_claims}");
+}
+
+#[test]
+fn a_pixel_that_would_be_too_long_is_not_handed_out_and_keeps_no_other_from_firing() {
+    let world = World::new();
+    let shop = open(&world);
+    let connects = |name: &str, code: &str| {
+        let fields = json!({ "pixel": { "code": code }, "is_pixel_on": true });
+        let connector = shop.connects(name, &[], fields);
+        let path = format!("connectors/{}/approve", connector["id"]);
+        shop.operator.calls(Post, &path, None, 200);
+        connector
+    };
+    let long = connects("long", &format!("<p>{}", "{{NOTE}}".repeat(1_000)));
+    connects("short", "<b>{{VALUE}}</b>");
+    let visitor = Visitor::of(&shop, 1);
+    let pixels = visitor.tracks("Purchase", json!({ "value": 15, "note": "x".repeat(7_000) }));
+    assert_eq!(pixels.len(), 1);
+    assert_eq!(pixels[0]["html"], "<b>15</b>");
+    assert_eq!(shop.states(&long), ["exhausted"]);
+    let line = &shop.rows("SELECT * FROM attempts WHERE error IS NOT NULL")[0];
+    assert!(line["error"].as_str().unwrap().contains("longer than 65536 bytes"), "{line}");
+    assert_eq!(line["url"].as_str().unwrap().len(), 4_000);
+    assert!(visitor.tracks("PageView", json!({})).is_empty());
 }

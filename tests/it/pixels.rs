@@ -214,6 +214,7 @@ fn of_two_answers_one_has_the_pixel() {
             delivery_id: pixel.delivery_id,
             state: State::Delivered,
             shown: Some("shown".into()),
+            error: None,
         };
         found.0.into_iter().map(end).collect::<Vec<Ended>>()
     };

@@ -1,6 +1,6 @@
 //! Pixels: HTML or JavaScript for a visitor's browser, each value encoded for where it stands.
 //!
-//! Not here: who approves them (`approval`), how they run in the page (the site script).
+//! Not here: who approves them (`Neighbourhood::approve` in `app/connectors`), how they run in the page (the site script).
 
 mod place;
 mod script;
@@ -11,7 +11,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::encode;
-use super::text::{Braces, Lookup, Mentions, Piece, Text, Use, Values};
+use super::text::{
+    Braces, Lookup, MAX_REQUEST_BYTES, Mentions, Piece, Text, Use, Values, is_too_long,
+};
 use super::webhook::Fault;
 use crate::domain::encoding::hex;
 use place::{Place, Scanner};
@@ -34,6 +36,28 @@ pub struct Pixel {
     places: Vec<Place>,
     /// Whether the code is JavaScript alone.
     is_script: bool,
+}
+
+/// A pixel with its values filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// What the page is to run.
+    pub html: String,
+    /// Whether it would have more than [`MAX_REQUEST_BYTES`]. Then it ends early, and must not be
+    /// handed out.
+    pub is_too_long: bool,
+}
+
+impl Rendered {
+    /// Why the pixel cannot be handed out as it is, in words for whoever wrote it.
+    pub fn fault(&self) -> Option<String> {
+        self.is_too_long.then(|| {
+            format!(
+                "the pixel would be longer than {MAX_REQUEST_BYTES} bytes with its macros filled in; \
+                 use fewer macros, or shorter values"
+            )
+        })
+    }
 }
 
 impl Pixel {
@@ -85,27 +109,30 @@ impl Pixel {
     }
 
     /// The HTML with every value filled in, looked up by the macros' keys (`macros`).
-    pub fn render(&self, lookup: &Lookup<'_>) -> String {
+    pub fn render(&self, lookup: &Lookup<'_>) -> Rendered {
         self.render_with(&Values { lookup, renamed: &[], is_masked: false })
     }
 
     /// The same as the log shows it: personal values are masked.
-    pub fn render_masked(&self, lookup: &Lookup<'_>) -> String {
+    pub fn render_masked(&self, lookup: &Lookup<'_>) -> Rendered {
         self.render_with(&Values { lookup, renamed: &[], is_masked: true })
     }
 
-    fn render_with(&self, values: &Values<'_, '_>) -> String {
-        let mut out = String::with_capacity(self.code.len() + 256);
+    fn render_with(&self, values: &Values<'_, '_>) -> Rendered {
+        let mut html = String::with_capacity(self.code.len() + 256);
         if self.is_script {
-            out.push_str("<script>");
+            html.push_str("<script>");
         }
         let mut places = self.places.iter();
         for piece in &self.text.pieces {
+            if is_too_long(&html) {
+                break;
+            }
             match piece {
-                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Literal(literal) => html.push_str(literal),
                 Piece::Value(value) => {
                     let value = values.of(value);
-                    out.push_str(&match places.next() {
+                    html.push_str(&match places.next() {
                         Some(Place::Path) => encode::path(&value),
                         Some(Place::Query) => encode::query(&value),
                         Some(Place::Text) => encode::string(&value),
@@ -115,10 +142,11 @@ impl Pixel {
                 }
             }
         }
+        let is_too_long = is_too_long(&html);
         if self.is_script {
-            out.push_str("</script>");
+            html.push_str("</script>");
         }
-        out
+        Rendered { html, is_too_long }
     }
 
     /// The text of the code, for those who judge its macros.

@@ -66,7 +66,20 @@ pub enum Fate {
         shown: String,
     },
     /// It ends otherwise.
-    Ends(State, Option<String>),
+    Ends {
+        /// As what.
+        state: State,
+        /// As the log shows it, where there is something to show.
+        shown: Option<String>,
+        /// Why it could not be handed out, if its macros are the reason.
+        error: Option<String>,
+    },
+}
+
+impl Fate {
+    fn silent(state: State) -> Self {
+        Self::Ends { state, shown: None, error: None }
+    }
 }
 
 /// Decides: whose click it is, whether the connector only shows what it would do, whether the pixel
@@ -81,7 +94,7 @@ pub fn fate(
     let find = |matching| find_match(matching, visit.all, visit.touches, waiting.happened_at);
     let matched = waiting.matching.as_ref().map(find);
     if matched == Some(Match::None) {
-        return Fate::Ends(State::NoClickMatch, None);
+        return Fate::silent(State::NoClickMatch);
     }
     // Whoever learns of a click_id afterwards can say that he brought it. What was said of the
     // visitor is for the browser that had brought it before.
@@ -98,17 +111,22 @@ pub fn fate(
         matched,
         random,
     };
-    let mut shown = filled.with(|lookup| pixel.render_masked(lookup));
+    let is_test =
+        waiting.mode == Mode::Test || waiting.values.iter().any(|(key, _)| key == IS_TEST);
+    let is_only_shown = is_test && !waiting.is_forced;
+    let is_approved = || waiting.approval.as_deref().is_some_and(|known| pixel.is_approved(known));
+    // What is neither shown nor handed out need not be filled in.
+    if !is_only_shown && !is_approved() {
+        return Fate::silent(State::NotApproved);
+    }
+    let rendered = filled.with(|lookup| pixel.render(lookup));
+    let mut shown = filled.with(|lookup| pixel.render_masked(lookup)).html;
     shown.truncate(shown.floor_char_boundary(MAX_SHOWN));
-    let is_test = waiting.values.iter().any(|(key, _)| key == IS_TEST);
-    if (waiting.mode == Mode::Test || is_test) && !waiting.is_forced {
-        return Fate::Ends(State::Logged, Some(shown));
+    match rendered.fault() {
+        error if is_only_shown => Fate::Ends { state: State::Logged, shown: Some(shown), error },
+        None => Fate::Fires { html: rendered.html, is_sandboxed: pixel.is_sandboxed, shown },
+        error => Fate::Ends { state: State::Exhausted, shown: Some(shown), error },
     }
-    if !waiting.approval.as_deref().is_some_and(|approval| pixel.is_approved(approval)) {
-        return Fate::Ends(State::NotApproved, None);
-    }
-    let html = filled.with(|lookup| pixel.render(lookup));
-    Fate::Fires { html, is_sandboxed: pixel.is_sandboxed, shown }
 }
 
 #[cfg(test)]
@@ -176,7 +194,7 @@ mod tests {
         let in_page = json!({ "code": code, "is_sandboxed": false });
         let in_page = Pixel::parse(&in_page.to_string()).unwrap();
         let changed = Pixel::parse(r#"{"code":"<b>{{VALUE}}</b>"}"#).unwrap();
-        let ends = Fate::Ends(State::NotApproved, None);
+        let ends = Fate::silent(State::NotApproved);
         assert_eq!(is_decided(&waiting(), &in_page), ends);
         assert_eq!(is_decided(&waiting(), &changed), ends);
         let unapproved = WaitingPixel { approval: None, ..waiting() };
@@ -188,14 +206,34 @@ mod tests {
     #[test]
     fn a_connector_in_test_mode_only_shows_it_unless_it_is_forced_and_so_does_a_test() {
         let test = WaitingPixel { mode: Mode::Test, approval: None, ..waiting() };
-        let Fate::Ends(State::Logged, Some(shown)) = is_decided(&test, &pixel()) else { panic!() };
+        let Fate::Ends { state: State::Logged, shown: Some(shown), error: None } =
+            is_decided(&test, &pixel())
+        else {
+            panic!()
+        };
         assert!(shown.starts_with("<b>&#60;15&#62; "), "{shown}");
         let forced = WaitingPixel { mode: Mode::Test, is_forced: true, ..waiting() };
         html(&forced);
         let mut of_test = waiting();
         of_test.values.push((IS_TEST.into(), "1".into()));
-        assert!(matches!(is_decided(&of_test, &pixel()), Fate::Ends(State::Logged, _)));
+        assert!(matches!(is_decided(&of_test, &pixel()), Fate::Ends { state: State::Logged, .. }));
         html(&WaitingPixel { is_forced: true, ..of_test });
+    }
+
+    #[test]
+    fn one_that_would_be_too_long_ends_and_says_why() {
+        let long = json!({ "code": format!("<p>{}", "{{VALUE}}".repeat(1_000)) });
+        let pixel = Pixel::parse(&long.to_string()).unwrap();
+        let value = vec![("VALUE".to_owned(), "x".repeat(8_000))];
+        let approval = Some(json!({ "hash": pixel.hash() }).to_string());
+        let enabled = WaitingPixel { values: value, approval, ..waiting() };
+        let test = WaitingPixel { mode: Mode::Test, ..enabled.clone() };
+        for (waiting, ends_as) in [(enabled, State::Exhausted), (test, State::Logged)] {
+            let fate = is_decided(&waiting, &pixel);
+            let Fate::Ends { state, shown, error } = fate else { panic!("it fires") };
+            assert_eq!((state, shown.unwrap().len()), (ends_as, MAX_SHOWN));
+            assert!(error.unwrap().contains("would be longer than 65536 bytes"));
+        }
     }
 
     #[test]
@@ -214,7 +252,7 @@ mod tests {
             ..waiting()
         };
         assert!(html(&of("cid")).contains("theirs"));
-        assert_eq!(is_decided(&of("other"), &pixel()), Fate::Ends(State::NoClickMatch, None));
+        assert_eq!(is_decided(&of("other"), &pixel()), Fate::silent(State::NoClickMatch));
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn pixel(code: &str) -> Pixel {
 }
 
 fn rendered(code: &str, value: &str) -> String {
-    pixel(code).render(&|_| Some(Cow::Borrowed(value)))
+    pixel(code).render(&|_| Some(Cow::Borrowed(value))).html
 }
 
 const SEED: &str = r#"<script>
@@ -29,6 +29,7 @@ fn the_pixel_of_the_original_is_filled_in() {
         };
         Some(Cow::Borrowed(value))
     });
+    let html = html.html;
     assert!(html.contains(r#"track("Purchase", { value: "15.50", orderId: "12345" });"#));
 }
 
@@ -68,8 +69,8 @@ fn a_value_is_encoded_for_where_it_stands() {
     ] {
         let pixel = pixel(code);
         assert_eq!(pixel.places, [expected], "{code}");
-        let html = pixel.render(&|_| Some(Cow::Borrowed(hostile)));
-        let empty = pixel.render(&|_| None);
+        let html = pixel.render(&|_| Some(Cow::Borrowed(hostile))).html;
+        let empty = pixel.render(&|_| None).html;
         let count = |text: &str, c: char| text.matches(c).count();
         for c in ['<', '>', '\'', '`', '\n', '$', '(', ')'] {
             let is_text = expected == Place::Html && matches!(c, '$' | '(' | ')');
@@ -180,4 +181,16 @@ proptest! {
     fn no_code_is_read_with_a_panic(code in "[<>/a-c!\"'`=\\\\{}$ -]{0,30}\\{\\{A\\}\\}[<>/\"' ]{0,5}") {
         let _ = Pixel::read(&json!({ "code": code }));
     }
+}
+
+#[test]
+fn however_much_its_macros_stand_for_a_pixel_has_an_end() {
+    let value = "x".repeat(8_000);
+    let lookup = |_: &str| Some(Cow::Borrowed(value.as_str()));
+    let pixel = pixel(&format!("<p>{}", "{{A}}".repeat(3_000)));
+    for rendered in [pixel.render(&lookup), pixel.render_masked(&lookup)] {
+        assert!(rendered.html.len() < 100_000, "{}", rendered.html.len());
+        assert!(rendered.fault().unwrap().contains("65536 bytes"));
+    }
+    assert_eq!(pixel.render(&|_| Some(Cow::Borrowed("15"))).fault(), None);
 }

@@ -80,7 +80,7 @@ pub(in crate::http::api) async fn preview(call: &Call<'_, impl Stores>) -> Answe
         "event_name": event,
         "webhook": webhook.map(|webhook| shown(&webhook.preview(event))),
         "pixel": pixel.map(|pixel| json!({
-            "html": pixel.render(&sample(event)), "is_sandboxed": pixel.is_sandboxed,
+            "html": pixel.render(&sample(event)).html, "is_sandboxed": pixel.is_sandboxed,
         })),
         "warnings": super::warnings(&record, &surroundings),
     });
