@@ -26,6 +26,7 @@ pub mod exchange;
 pub mod judgement;
 pub mod money;
 pub mod namespace;
+pub mod near;
 pub mod network;
 pub mod parameters;
 pub mod payout;

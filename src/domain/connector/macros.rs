@@ -4,6 +4,7 @@
 //! ones the key of the `{{UPPER}}` macro that means the same, else their own name in lower case.
 //! Keys of events are in upper case, so that none can pass for what Backtrail itself knows.
 
+use crate::domain::near::within;
 use crate::domain::template::edit_distance;
 
 /// What a macro's value follows from.
@@ -295,8 +296,7 @@ pub fn near_miss<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Optio
         .filter(|one| one.is_double())
         .map(|one| one.key)
         .chain(others)
-        .map(|known| (edit_distance(&name, known), known))
-        .filter(|(distance, _)| *distance <= most)
+        .filter_map(|known| Some((within(&name, known, most)?, known)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }

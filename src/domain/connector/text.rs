@@ -2,6 +2,9 @@
 //!
 //! Not here: how a value is encoded for where it stands (`encode`), which macros there are (`macros`).
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use sha2::{Digest as _, Sha256};
@@ -118,10 +121,13 @@ impl Text {
     pub fn parse(text: &str, braces: Braces) -> Result<Self, TextFault> {
         let mut parsed = Self::default();
         let mut rest = text;
+        // Behind the last one nothing is closed, which must not be found out by every brace anew.
+        let last_close = text.rfind("}}").unwrap_or_default();
         while let Some((literal, after)) = rest.split_once('{') {
             parsed.literal(literal);
             rest = match after.strip_prefix('{') {
-                Some(inner) => match double(inner, braces)? {
+                Some(inner) => match double(inner, braces, text.len() - inner.len() <= last_close)?
+                {
                     Some((value, tail)) => {
                         parsed.pieces.push(Piece::Value(value));
                         tail
@@ -179,16 +185,20 @@ impl Text {
     }
 }
 
-/// Reads what stands behind `{{`; nothing if that is no macro but text.
-fn double(inner: &str, braces: Braces) -> Result<Option<(Use, &str)>, TextFault> {
+/// Reads what stands behind `{{`; nothing if that is no macro but text. What is neither the end of
+/// a name nor filters is not searched for braces that close it: code may have any number of braces.
+fn double(inner: &str, braces: Braces, may_close: bool) -> Result<Option<(Use, &str)>, TextFault> {
     let name_end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let (name, _) = inner.split_at(name_end.unwrap_or(inner.len()));
-    let closed = inner.split_once("}}").filter(|(body, _)| {
-        body.strip_prefix(name).is_some_and(|tail| tail.is_empty() || tail.starts_with(':'))
-    });
+    let (name, rest) = inner.split_at(name_end.unwrap_or(inner.len()));
+    let has_filters = !name.is_empty() && rest.starts_with(':');
+    let closed = match rest.strip_prefix("}}") {
+        Some(tail) => Some(("", tail)),
+        None if may_close && has_filters => split_at_close(rest),
+        None => None,
+    };
     match closed {
-        Some((body, tail)) if macros::is_upper(name) => {
-            let value = Use { key: name.to_owned(), filters: filters(body, name)? };
+        Some((behind, tail)) if macros::is_upper(name) => {
+            let value = Use { key: name.to_owned(), filters: filters(behind)? };
             Ok(Some((value, tail)))
         }
         Some(_) if !name.is_empty() => Err(unknown(format!(
@@ -200,6 +210,13 @@ fn double(inner: &str, braces: Braces) -> Result<Option<(Use, &str)>, TextFault>
     }
 }
 
+fn split_at_close(text: &str) -> Option<(&str, &str)> {
+    let found = text.split_once("}}");
+    #[cfg(test)]
+    tests::SEARCHED.set(tests::SEARCHED.get() + found.map_or(text, |(body, _)| body).len());
+    found
+}
+
 /// Reads what stands behind `{`.
 fn single(inner: &str) -> Result<(Use, &str), TextFault> {
     let (body, tail) = inner.split_once('}').ok_or_else(|| unclosed(inner))?;
@@ -209,7 +226,8 @@ fn single(inner: &str) -> Result<(Use, &str), TextFault> {
         let name = shortened(name);
         unknown(format!("There is no macro {{{name}}}; the nearest is {{{nearest}}}."))
     })?;
-    Ok((Use { key: known.key.to_owned(), filters: filters(body, name)? }, tail))
+    let behind = body.strip_prefix(name).unwrap_or_default();
+    Ok((Use { key: known.key.to_owned(), filters: filters(behind)? }, tail))
 }
 
 fn unclosed(name: &str) -> TextFault {
@@ -222,10 +240,8 @@ fn shortened(name: &str) -> String {
 }
 
 /// The filters behind a macro's name.
-fn filters(body: &str, name: &str) -> Result<Vec<Filter>, TextFault> {
-    let Some(list) = body.strip_prefix(name).and_then(|tail| tail.strip_prefix(':')) else {
-        return Ok(Vec::new());
-    };
+fn filters(behind: &str) -> Result<Vec<Filter>, TextFault> {
+    let Some(list) = behind.strip_prefix(':') else { return Ok(Vec::new()) };
     list.split(':').map(filter).collect()
 }
 
@@ -291,84 +307,5 @@ pub fn masked(value: &str) -> String {
             format!("{first}***@{domain}")
         }
         _ => format!("{first}***"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filled(text: &str) -> String {
-        let lookup = |key: &str| match key {
-            "VALUE" => Some(Cow::Borrowed("15.50")),
-            "EMAIL" => Some(Cow::Borrowed(" Jane@Example.com ")),
-            "EVENT_NAME" => Some(Cow::Borrowed("Purchase")),
-            "BACKTRAIL_CLICK_ID" => Some(Cow::Borrowed("abc")),
-            _ => None,
-        };
-        let renamed = [("Purchase".to_owned(), "sale".to_owned())];
-        let values = Values { lookup: &lookup, renamed: &renamed, is_masked: false };
-        Text::parse(text, Braces::Both).unwrap().plain(&values)
-    }
-
-    #[test]
-    fn macros_are_filled_in_and_filtered_in_order() {
-        for (text, expected) in [
-            ("{{VALUE}}", "15.50"),
-            ("a{{VALUE}}b{click_id}{{NOTHING}}", "a15.50babc"),
-            ("{{NOTHING:default=0}}|{{VALUE:default=0}}", "0|15.50"),
-            ("{{EVENT_NAME}}", "sale"),
-            ("{{EVENT_NAME:default=x:lower}}", "sale"),
-            ("{{EMAIL:lower}}", " jane@example.com "),
-            ("{{EMAIL:urlencode}}", "%20Jane@Example.com%20"),
-            ("{{NOTHING:sha256}}", ""),
-            ("{transaction_id:default=none}", "abc"),
-            ("}} is text", "}} is text"),
-        ] {
-            assert_eq!(filled(text), expected, "{text}");
-        }
-        // echo -n jane@example.com | sha256sum
-        let hashed = "8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d";
-        assert_eq!(filled("{{EMAIL:sha256}}"), hashed);
-        assert_eq!(filled("{{EMAIL:lower:sha256}}"), hashed);
-    }
-
-    #[test]
-    fn what_cannot_be_parsed_is_named() {
-        for (text, braces, code, part) in [
-            ("{click_di}", Braces::Both, "unknown_macro", "{click_id}"),
-            ("{{value}}", Braces::Both, "unknown_macro", "{{VALUE}}"),
-            ("{{value}}", Braces::Double, "unknown_macro", "{{VALUE}}"),
-            ("{{VALUE", Braces::Both, "invalid", "VALUE"),
-            ("{{VALUE}", Braces::Double, "invalid", "VALUE"),
-            ("{sub1", Braces::Both, "invalid", "sub1"),
-            ("{\"a\":1}", Braces::Both, "unknown_macro", "nearest"),
-            ("{{VALUE:uper}}", Braces::Double, "unknown_filter", "sha256"),
-            ("{{VALUE:}}", Braces::Double, "unknown_filter", "lower"),
-            ("{{ VALUE }}", Braces::Both, "invalid", "closing"),
-        ] {
-            let fault = Text::parse(text, braces).unwrap_err();
-            assert_eq!(fault.code, code, "{text}");
-            assert!(fault.message.contains(part), "{text}: {}", fault.message);
-        }
-    }
-
-    #[test]
-    fn braces_of_another_language_are_text() {
-        for text in ["function(){return {a:{b:1}}}", "{}", "{{}}", "{{ a }}", "`${x}`"] {
-            let parsed = Text::parse(text, Braces::Double).unwrap();
-            assert_eq!(parsed.pieces, [Piece::Literal(text.to_owned())]);
-        }
-        let body = Text::parse("{\"v\":{{VALUE}}}", Braces::Double).unwrap();
-        assert_eq!(body.pieces.len(), 3);
-    }
-
-    #[test]
-    fn a_masked_value_shows_little() {
-        for (value, shown) in
-            [("eva@example.com", "e***@example.com"), ("Jane", "J***"), ("", ""), ("@x", "@***")]
-        {
-            assert_eq!(masked(value), shown);
-        }
     }
 }

@@ -13,7 +13,7 @@ pub(super) use calls::{approve, preview, test};
 pub(super) use listed::macros;
 pub(super) use parts::read as read_part;
 pub(super) use rules::{of_change, of_creation, warnings};
-pub(super) use shown::{approval, derived, mask_secrets};
+pub(super) use shown::{derived, mask_secrets};
 
 use serde_json::{Map, Value};
 

@@ -26,9 +26,8 @@ pub(super) fn object(
                     object.insert(field.name.to_owned(), plain.clone());
                 }
             }
-            Kind::Approval => {
-                object.insert(field.name.to_owned(), connectors::approval(record));
-            }
+            // It follows from the approval and the pixel, as below.
+            Kind::Approval => {}
             _ => {
                 object.insert(field.name.to_owned(), shown(field, record));
             }

@@ -1,5 +1,7 @@
 //! Rules that join several fields of a connector, and what is odd about one without being wrong.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::parts::unknown_keys;
@@ -13,6 +15,10 @@ use crate::domain::connector::webhook::Webhook;
 use crate::domain::event::STANDARD_EVENTS;
 use crate::domain::template::edit_distance;
 use crate::http::api::problem::{self, FieldFault};
+
+/// The most unknown macros that are warned of at once. For each the nearest key is looked up among all
+/// that were received, which is as many as strangers like, up to 50 for each event.
+const MAX_UNKNOWN: usize = 100;
 
 /// What a new connector must fulfil besides its fields' own rules.
 pub(in crate::http::api) fn of_creation(
@@ -85,18 +91,23 @@ pub(in crate::http::api) fn warnings(record: &Record, surroundings: &Surrounding
     if let Some(pixel) = &pixel {
         texts.push(("pixel.code".to_owned(), pixel.text()));
     }
-    for (field, text) in texts {
-        for key in unknown_keys(text).filter(|key| !surroundings.keys.iter().any(|k| k == key)) {
-            let received = surroundings.keys.iter().map(String::as_str);
-            let message = match macros::near_miss(key, received) {
-                Some(near) => format!("{{{{{key}}}}} is not known; do you mean {{{{{near}}}}}?"),
-                None => format!(
-                    "{{{{{key}}}}} is not known, and none of the events came with such a key yet; it \
-                     is empty until one does."
-                ),
-            };
-            warn("unknown_macro", &field, message);
-        }
+    // Once for each field, however often it stands there.
+    let received: HashSet<&str> = surroundings.keys.iter().map(String::as_str).collect();
+    let mut seen = HashSet::new();
+    let unknown = texts
+        .iter()
+        .flat_map(|(field, text)| unknown_keys(text).map(move |key| (field.as_str(), key)))
+        .filter(|(_, key)| !received.contains(key))
+        .filter(|one| seen.insert(*one));
+    for (field, key) in unknown.take(MAX_UNKNOWN) {
+        let message = match macros::near_miss(key, received.iter().copied()) {
+            Some(near) => format!("{{{{{key}}}}} is not known; do you mean {{{{{near}}}}}?"),
+            None => format!(
+                "{{{{{key}}}}} is not known, and none of the events came with such a key yet; it \
+                 is empty until one does."
+            ),
+        };
+        warn("unknown_macro", field, message);
     }
     let matching: Value = part(record, "matching")
         .and_then(|text| serde_json::from_str(text).ok())
@@ -122,4 +133,34 @@ pub(in crate::http::api) fn warnings(record: &Record, surroundings: &Surrounding
         warn("not_approved", "pixel", message);
     }
     warnings.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::near::tests::STEPS;
+
+    #[test]
+    fn what_strangers_send_makes_no_warning_costly() {
+        let name = |n: usize, filler: &str| format!("K{n:04}{}", filler.repeat(59));
+        let parameter = |n: usize| {
+            let distinct: String =
+                (0..20).map(|i| format!("{{{{{}}}}}", name(n * 20 + i, "A"))).collect();
+            json!({ "name": "n", "value": distinct + &"{{REPEATED}}".repeat(40) })
+        };
+        let webhook = json!({
+            "url": "https://r.example/", "parameters": (0..50).map(parameter).collect::<Vec<_>>(),
+        });
+        let record = Record::from_iter([("webhook".to_owned(), webhook.to_string().into())]);
+        let keys = (0..200).map(|n| name(n, "B")).collect();
+        let surroundings = Surroundings { keys, ..Surroundings::default() };
+        let before = STEPS.get();
+        let warnings = warnings(&record, &surroundings);
+        let warnings = warnings.as_array().unwrap();
+        let of = |field: &str| warnings.iter().filter(|one| one["field"] == field).count();
+        assert_eq!((warnings.len(), of("webhook.parameters[0].value")), (MAX_UNKNOWN, 21));
+        let steps = STEPS.get() - before;
+        let most = MAX_UNKNOWN * (200 + 100) * 64 * 5;
+        assert!(steps <= most as u64, "{steps}");
+    }
 }

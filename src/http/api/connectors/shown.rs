@@ -13,9 +13,8 @@ use crate::domain::time::Timestamp;
 use crate::http::api::render::instant;
 
 /// Who approved the pixel, while it is as it was then; null otherwise.
-pub(in crate::http::api) fn approval(record: &Record) -> Value {
+fn approval(record: &Record, pixel: Option<&Pixel>) -> Value {
     let stored = part(record, "approval").unwrap_or_default();
-    let pixel = part(record, "pixel").and_then(|text| Pixel::parse(text).ok());
     if !pixel.is_some_and(|pixel| pixel.is_approved(stored)) {
         return Value::Null;
     }
@@ -30,11 +29,12 @@ pub(in crate::http::api) fn derived(record: &Record) -> Vec<(&'static str, Value
     let pixel = part(record, "pixel").and_then(|text| Pixel::parse(text).ok());
     let events = names(record, "events");
     let preview = webhook.as_ref().map(|webhook| webhook.preview(sample_event(&events)).url);
-    let approval = approval(record);
+    let approval = approval(record, pixel.as_ref());
     vec![
         ("url_preview", preview.into()),
         ("receiver", webhook.map(|webhook| receiver(&webhook.written_url)).into()),
         ("approved", approved(&approval).into()),
+        ("approval", approval),
         ("pixel_hash", pixel.map(|pixel| pixel.hash()).into()),
     ]
 }
