@@ -145,6 +145,16 @@ impl Scanner {
     /// The host has to be there already, so that no value chooses it.
     fn address_place(&self) -> Result<Place, &'static str> {
         let value = self.value.trim_start().to_ascii_lowercase();
+        // Browsers take a backslash for a slash, leave tabs and lines out, and read what `&` stands
+        // for: the host would begin elsewhere than it does here.
+        let before_query = value.split(['?', '#']).next().unwrap_or_default();
+        if before_query.contains(|c: char| c == '\\' || c == '&' || c.is_control()) {
+            return Err("Write the address before the macro without \\, & and control characters.");
+        }
+        // Empty, it would leave two slashes, behind which a host begins.
+        if value == "/" {
+            return Err("A macro cannot begin a path without a host; put text or the host first.");
+        }
         let web = ["https://", "http://", "//"];
         let rest = web.iter().find_map(|scheme| value.strip_prefix(scheme));
         let (is_there, rest) = match rest {

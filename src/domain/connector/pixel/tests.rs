@@ -45,6 +45,8 @@ fn a_value_is_encoded_for_where_it_stands() {
         ("<img src='//x.example/?a=1&amp;v={{A}}'>", Place::Query),
         ("<img src=https://x.example/?v={{A}}>", Place::Query),
         ("<a href=\"/p/{{A}}\">", Place::Path),
+        ("<a href=\"\n  /p{{A}}\">", Place::Path),
+        ("<a href=\"/?a=1&amp;v={{A}}\">", Place::Query),
         ("<script>f(\"{{A}}\")</script>", Place::Text),
         ("<script>f('a\\'{{A}}')</script>", Place::Text),
         ("<SCRIPT type=x>f(`a${b({c:1})}{{A}}`)</SCRIPT>", Place::Text),
@@ -95,6 +97,15 @@ fn where_no_value_can_stand_safely_none_does() {
         "<img src=\"{{A}}\">",
         "<img src=\"https://{{A}}/\">",
         "<img src=\"https://x.example{{A}}\">",
+        "<img src=\"/\\{{A}}\">",
+        "<img src=\"/&#47;{{A}}\">",
+        "<img src=\"/\t/{{A}}\">",
+        "<img src=\"/\n{{A}}\">",
+        "<img src=\"https://\t/{{A}}\">",
+        "<img src=\"https://\\/{{A}}\">",
+        "<img src=\"https://&#9;/{{A}}\">",
+        "<img src=\"/{{A}}/p.gif\">",
+        "<img src=/{{A}}{{B}}/p.gif>",
         "<a href=\"javascript:f('{{A}}')\">",
         "<a href=\"data:text/html,{{A}}\">",
         "<meta http-equiv=\"refresh\" content=\"0;url={{A}}\">",
@@ -193,4 +204,25 @@ fn however_much_its_macros_stand_for_a_pixel_has_an_end() {
         assert!(rendered.fault().unwrap().contains("65536 bytes"));
     }
     assert_eq!(pixel.render(&|_| Some(Cow::Borrowed("15"))).fault(), None);
+}
+
+proptest! {
+    /// Whatever stands before a macro, the host is the one that the code names, or the page's.
+    #[test]
+    fn no_value_chooses_the_host(before in "(https:|)[/\\\\\t&#47;?a.:@]{0,8}", after in "[/a.]{0,4}") {
+        let code = format!("<img src=\"{before}{{{{A}}}}{after}\">");
+        let Ok(pixel) = Pixel::read(&json!({ "code": code })) else { return Ok(()) };
+        let base = url::Url::parse("https://page.example/").unwrap();
+        let host = |value: &str| {
+            let html = pixel.render(&|_| Some(Cow::Borrowed(value))).html;
+            let address = html.strip_prefix("<img src=\"").unwrap().strip_suffix("\">").unwrap();
+            let address = address.replace("&#47;", "/").replace("&#61;", "=");
+            base.join(&address).ok().and_then(|url| url.host_str().map(str::to_owned))
+        };
+        let written = host("v");
+        for value in ["", "evil.example", "/evil.example", "//evil.example", "\\evil.example", "@evil.example", "."] {
+            let host = host(value);
+            prop_assert!(host.is_none() || host == written, "{value:?} in {code}: {host:?}");
+        }
+    }
 }
