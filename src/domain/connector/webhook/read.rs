@@ -71,6 +71,10 @@ impl Webhook {
     }
 }
 
+fn unnumbered(pairs: Vec<(usize, Pair)>) -> Vec<Pair> {
+    pairs.into_iter().map(|(_, pair)| pair).collect()
+}
+
 impl Reader {
     fn fault(&mut self, field: &str, code: &'static str, message: &str) {
         let fault = Fault { field: field.to_owned(), code, message: message.to_owned() };
@@ -99,8 +103,8 @@ impl Reader {
         let url = self.url(object);
         let parameters = self.pairs(object, "parameters", MAX_PARAMETERS);
         let headers = self.pairs(object, "headers", MAX_HEADERS);
-        for (index, pair) in headers.iter().enumerate() {
-            self.header(index, pair);
+        for (index, pair) in &headers {
+            self.header(*index, pair);
         }
         let body = self.body(object, method);
         if body.is_some() && !parameters.is_empty() {
@@ -114,8 +118,8 @@ impl Reader {
             written_url,
             url,
             format: format?,
-            parameters,
-            headers,
+            parameters: unnumbered(parameters),
+            headers: unnumbered(headers),
             body,
             renamed: self.renamed(object),
         })
@@ -178,7 +182,13 @@ impl Reader {
         Some((url.to_owned(), text))
     }
 
-    fn pairs(&mut self, object: &Map<String, Value>, field: &str, most: usize) -> Vec<Pair> {
+    /// A list's pairs that can be read, each with its place in the list.
+    fn pairs(
+        &mut self,
+        object: &Map<String, Value>,
+        field: &str,
+        most: usize,
+    ) -> Vec<(usize, Pair)> {
         let list = match object.get(field) {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(list)) if list.len() <= most => list,
@@ -192,7 +202,11 @@ impl Reader {
             }
         };
         let pairs = list.iter().enumerate();
-        pairs.filter_map(|(index, item)| self.pair(&format!("{field}[{index}]"), item)).collect()
+        pairs
+            .filter_map(|(index, item)| {
+                Some((index, self.pair(&format!("{field}[{index}]"), item)?))
+            })
+            .collect()
     }
 
     fn pair(&mut self, field: &str, item: &Value) -> Option<Pair> {

@@ -243,3 +243,15 @@ fn the_address_is_the_one_that_fetch_sends() {
         assert_eq!(request.shown_url, request.url, "{written}");
     }
 }
+
+#[test]
+fn a_fault_names_the_header_that_has_it_whatever_stands_before() {
+    let headers = json!([
+        { "name": "a" }, { "name": "b", "value": "{{VALUE" }, { "name": "c", "value": "x" },
+        { "name": "Host", "value": "x" },
+    ]);
+    let webhook = json!({ "url": "https://r.example/", "headers": headers });
+    let faults = Webhook::read(&webhook).unwrap_err();
+    let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(fields, ["headers[0]", "headers[1].value", "headers[3].name"]);
+}
