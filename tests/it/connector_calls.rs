@@ -341,7 +341,26 @@ fn a_test_whose_request_would_be_too_long_says_so_and_sends_nothing() {
     let long = |n: u32| json!({ "name": format!("p{n}"), "value": "/".repeat(1_200) });
     connector["webhook"]["method"] = "POST".into();
     connector["webhook"]["parameters"] = (0..20).map(long).collect();
-    operator.creates("connectors", connector.clone());
+    // What nothing but values could make short enough is not kept.
+    let refused = ["webhook.parameters: invalid"];
+    operator.is_told(Post, "connectors", connector.clone(), &refused);
+    connector["webhook"]["method"] = "GET".into();
+    connector["webhook"]["parameters"] = (0..10).map(long).collect();
+    let answer = operator.calls(Post, "connectors", Some(connector.clone()), 400);
+    assert!(answer["detail"].as_str().unwrap().contains("longer than 32768 bytes"), "{answer}");
+    connector["webhook"]["method"] = "POST".into();
+    let macros = "{{BACKTRAIL_CLICK_ID}}".repeat(90);
+    let long = |n: u32| json!({ "name": format!("p{n}"), "value": macros });
+    connector["webhook"]["parameters"] = (0..20).map(long).collect();
+    let made = operator.creates("connectors", connector.clone());
+    let warning = json!(["too_long", "webhook"]);
+    let is_told = |told: &Value| {
+        let one = &told["warnings"][0];
+        assert_eq!(json!([one["code"], one["field"]]), warning, "{told}");
+    };
+    is_told(&made);
+    let sample = json!({ "webhook": connector["webhook"] });
+    is_told(&operator.calls(Post, "connectors/preview", Some(sample), 200));
     let told = tests(&operator, 1);
     assert!(told.to_string().contains("would be longer than 65536 bytes"), "{told}");
     assert!(world.receivers.got().is_empty());

@@ -7,6 +7,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::domain::web_address::{MAX_ADDRESS_BYTES, is_host_name};
 
+/// The most bytes of an address that is called, with its parameters and its macros filled in.
+pub const MAX_CALLED_BYTES: usize = MAX_ADDRESS_BYTES * 8;
+
 #[cfg(test)]
 mod tests;
 
@@ -108,7 +111,8 @@ impl AddressFault {
     /// What to do about it, for a person.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Length => "The address must have between 1 and 4096 bytes.",
+            // With everything filled in; what is written is bounded where it is read.
+            Self::Length => "The address must have between 1 and 32768 bytes with its parameters.",
             Self::Character => {
                 "The address contains a control character, a space or a backslash; \
                  percent-encode it."
@@ -143,7 +147,7 @@ impl AddressFault {
 /// # Errors
 /// Why it may not be called.
 pub fn check(url: &str, policy: &Policy<'_>) -> Result<Receiver, AddressFault> {
-    if url.is_empty() || url.len() > MAX_ADDRESS_BYTES * 8 {
+    if url.is_empty() || url.len() > MAX_CALLED_BYTES {
         return Err(AddressFault::Length);
     }
     if url.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {

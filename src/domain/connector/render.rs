@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::address::as_sent;
+use super::address::{MAX_CALLED_BYTES, as_sent};
 use super::bin::Bin;
 use super::encode;
 use super::text::{Lookup, MAX_REQUEST_BYTES, Mentions, Piece, Text, Values, is_too_long};
@@ -38,6 +38,13 @@ pub struct Outgoing {
 impl Outgoing {
     /// Why the request cannot be sent as it is, in words for whoever wrote the templates.
     pub fn fault(&self) -> Option<String> {
+        let is_called_too_long = self.bin.is_none() && self.url.len() > MAX_CALLED_BYTES;
+        if is_called_too_long && !is_too_long(&self.url) {
+            return Some(format!(
+                "the address would be longer than {MAX_CALLED_BYTES} bytes with its macros and \
+                 parameters filled in; send them in the body of a POST, or use shorter values"
+            ));
+        }
         self.is_too_long.then(|| {
             format!(
                 "the request would be longer than {MAX_REQUEST_BYTES} bytes with its macros filled in; \

@@ -193,3 +193,17 @@ fn a_receiver_is_named_by_host_and_unusual_port() {
         assert_eq!(receiver(url), name);
     }
 }
+
+#[test]
+fn the_bound_that_is_named_is_the_bound_that_holds() {
+    let policy = Policy { allows_loopback: false, zone: "" };
+    let of = |bytes: usize| {
+        let address = "https://example.com/";
+        check(&format!("{address}{}", "x".repeat(bytes - address.len())), &policy).err()
+    };
+    assert_eq!(
+        (of(MAX_CALLED_BYTES), of(MAX_CALLED_BYTES + 1)),
+        (None, Some(AddressFault::Length))
+    );
+    assert!(AddressFault::Length.message().contains(&MAX_CALLED_BYTES.to_string()));
+}

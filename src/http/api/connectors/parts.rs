@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::app::catalog::resource::{Part, Record};
-use crate::domain::connector::address::{self, Policy};
+use crate::domain::connector::address::{self, MAX_CALLED_BYTES, Policy};
 use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros;
 use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::preview::sample;
-use crate::domain::connector::text::{Piece, Text, Use};
+use crate::domain::connector::text::{MAX_REQUEST_BYTES, Piece, Text, Use};
 use crate::domain::connector::webhook::{Fault, Format, Webhook};
 use crate::domain::connector::{MAX_WINDOW_DAYS, Model};
 use crate::http::api::input::Reading;
@@ -73,7 +73,7 @@ fn webhook(sent: &Value, reading: &Reading<'_>, before: &Record) -> Result<Value
             faults.extend(text.uses().find_map(|one| not_for_affiliates(&field, one)));
         }
     }
-    faults.extend(check_body(&webhook));
+    faults.extend(check_length(&webhook).or_else(|| check_body(&webhook)));
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -121,6 +121,25 @@ fn check_address(webhook: &Webhook, reading: &Reading<'_>) -> Result<(), Fault> 
     }
 }
 
+/// What is too long without any value can never be sent.
+fn check_length(webhook: &Webhook) -> Option<Fault> {
+    let empty = webhook.render(&|_| None);
+    let message = empty.fault()?;
+    let field = match (&empty.body, &webhook.body) {
+        (Some(body), written) if body.len() > MAX_REQUEST_BYTES => {
+            if written.is_some() {
+                "body"
+            } else {
+                "parameters"
+            }
+        }
+        _ if empty.url.len() <= MAX_CALLED_BYTES => "headers",
+        (None, _) if !webhook.parameters.is_empty() => "parameters",
+        _ => "url",
+    };
+    Some(fault(field, "invalid", format!("Even where its macros are empty {message}.")))
+}
+
 /// A body of JSON has to be JSON, with samples and without any value.
 fn check_body(webhook: &Webhook) -> Option<Fault> {
     if webhook.body.is_none() || webhook.format != Format::Json {
@@ -160,6 +179,10 @@ fn not_for_affiliates(field: &str, one: &Use) -> Option<Fault> {
 
 fn pixel(sent: &Value, reading: &Reading<'_>, before: &Record) -> Result<Value, Vec<Fault>> {
     let pixel = Pixel::read(sent)?;
+    if let Some(message) = pixel.render(&|_| None).fault() {
+        let message = format!("Even where its macros are empty {message}.");
+        return Err(vec![fault("code", "invalid", message)]);
+    }
     if is_of_affiliate(reading, before)
         && let Some(wrong) = pixel.text().uses().find_map(|one| not_for_affiliates("code", one))
     {

@@ -10,6 +10,7 @@ use crate::app::catalog::resource::Record;
 use crate::app::connectors::Surroundings;
 use crate::domain::connector::macros;
 use crate::domain::connector::pixel::Pixel;
+use crate::domain::connector::preview::{sample, sample_event};
 use crate::domain::connector::text::Text;
 use crate::domain::connector::webhook::Webhook;
 use crate::domain::event::STANDARD_EVENTS;
@@ -108,6 +109,15 @@ pub(in crate::http::api) fn warnings(record: &Record, surroundings: &Surrounding
             ),
         };
         warn("unknown_macro", field, message);
+    }
+    let events = names(record, "events");
+    let samples = sample(sample_event(&events));
+    let webhooks = webhook.as_ref().and_then(|webhook| webhook.render(&samples).fault());
+    let pixels = pixel.as_ref().and_then(|pixel| pixel.render(&samples).fault());
+    for (field, fault) in [("webhook", webhooks), ("pixel.code", pixels)] {
+        if let Some(fault) = fault {
+            warn("too_long", field, format!("With samples {fault}."));
+        }
     }
     let matching: Value = part(record, "matching")
         .and_then(|text| serde_json::from_str(text).ok())
