@@ -125,14 +125,11 @@ pub fn judge(case: &Case<'_>, facts: &Facts) -> Judgement {
     } else {
         decide(case, facts)
     };
-    match decided {
-        Ok(Judgement::Create(mut conversion)) if is_erased => {
-            conversion.order_id = conversion.order_id.filter(|order_id| keeps_order(order_id));
-            Judgement::Create(conversion)
-        }
-        Ok(judgement) => judgement,
-        Err(refusal) => Judgement::Refuse(refusal),
+    let mut judgement = decided.unwrap_or_else(Judgement::Refuse);
+    if let Judgement::Create(conversion) = &mut judgement {
+        conversion.order_id.take_if(|order_id| is_erased && !keeps_order(order_id));
     }
+    judgement
 }
 
 fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
