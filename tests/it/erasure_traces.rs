@@ -4,7 +4,9 @@ use backtrail::http::request::Headers;
 use serde_json::{Value, json};
 
 use crate::erasure::{MONEY, erases, found};
+use crate::outbox::{column, connects, only_delivery};
 use crate::support::shop::person;
+use crate::support::visitor::{self, Visitor};
 use crate::support::{Shop, World};
 use crate::test_clicks::tries;
 
@@ -189,4 +191,25 @@ fn whoever_is_erased_by_a_customers_number_goes_from_tests_too() {
     shop.is_refused((422, "repeated_conversion"), &format!("click_id={test}&order_id=C&{says}"));
     shop.reports(200, &format!("click_id={other}&order_id=B&customer_id=bob&custom1=bob-custom"));
     assert_eq!(found(&shop, &["jane"]), [""; 0]);
+}
+
+#[test]
+fn the_cookie_of_a_sale_that_a_page_reported_is_told_later_and_goes_with_its_person() {
+    let world = World::new();
+    let shop = visitor::open(&world);
+    connects(&shop, 1, json!(["Lead"]), "statuses = '[\"approved\"]'");
+    let (click_id, cookie) = (shop.clicks(1), "fb.1.1554763741205.AbCd");
+    let jane = Visitor::of(&shop, 1);
+    // Meta's script has made the cookie after the arrival was told: no touch has it.
+    let report = json!({ "event": "Lead", "click_id": click_id, "fbc": cookie });
+    let id = jane.reports(report)["conversion"]["conversion_id"].clone();
+    assert_eq!(shop.count("touches"), 0);
+    world.waits_ms(1_000);
+    let path = format!("conversions/{}", id.as_str().unwrap());
+    shop.operator.changes(&path, json!({ "status": "approved" }));
+    assert_eq!(column(&only_delivery(&shop), "values")["FBC"], cookie);
+    let places = found(&shop, &[cookie]);
+    assert!(places.iter().any(|place| place.starts_with("conversions")), "{places:?}");
+    erases(&shop, &format!("click_id={click_id}"));
+    assert_eq!(found(&shop, &[cookie]), [""; 0]);
 }
