@@ -1,4 +1,4 @@
-//! What happened: clicks, conversions and the inbox, read and never written here.
+//! What happened: clicks, conversions, the inbox and deliveries, read and never written here.
 
 use std::future::Future;
 

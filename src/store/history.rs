@@ -1,4 +1,4 @@
-//! Clicks, conversions and the inbox as SQL. Each list runs along a key of its table, backwards.
+//! Clicks, conversions, the inbox and deliveries as SQL. Each list runs along a key of its table, backwards.
 
 use serde_json::Value as Json;
 

@@ -74,3 +74,19 @@ fn no_call_takes_a_parameter_that_it_does_not_read() {
     let reader = operator.with_key(&key["key"]);
     reader.calls(Post, "connectors/1/rotate?dry_run=1", None, 403);
 }
+
+#[test]
+fn an_address_that_is_not_there_is_told_all_that_are() {
+    let world = world();
+    let operator = world.operator_of("demo");
+    let told = operator.calls(Get, "nothing", None, 404)["detail"].to_string();
+    let description = include_str!("../../docs/openapi.json");
+    let description: Value = serde_json::from_str(description).unwrap();
+    let paths = description["paths"].as_object().unwrap().keys();
+    let names: Vec<&str> =
+        paths.filter_map(|path| path.strip_prefix("/api/v1/")?.split('/').next()).collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        assert!(told.contains(&format!(" {name}")), "{name} is not told: {told}");
+    }
+}

@@ -258,7 +258,9 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
         if field.writable == Writable::Never {
             continue;
         }
-        let default = defaults.get(field.name).filter(|value| !is_nullable && !value.is_null());
+        // A switch that is left out is on where its part is sent, which no default says.
+        let has_default = !is_nullable && !matches!(field.kind, Kind::Switch(_));
+        let default = defaults.get(field.name).filter(|value| has_default && !value.is_null());
         let created_as = match default.filter(|_| field.absent != Absent::Refused) {
             // Nobody chooses it, so that null is all that can be sent.
             _ if field.kind == Kind::SigningSecret => r#"{"type":"null"}"#.to_owned(),
@@ -266,6 +268,7 @@ fn describe_schemas(root: &mut Object, resource: &'static Resource, settings: &S
                 let open = schema.strip_suffix('}').unwrap_or_default();
                 fill(r#"%,"default":%}"#, &[open, &default.to_string()])
             }
+            _ if matches!(field.kind, Kind::Switch(_)) => SWITCH.to_owned(),
             None => nullable(&schema, is_nullable),
         };
         created.add(field.name, &created_as, field.absent == Absent::Refused);
@@ -315,6 +318,9 @@ fn type_of(value: &Value) -> &'static str {
         Value::Null => "null",
     }
 }
+
+/// A switch of a part, when it is created.
+const SWITCH: &str = r#"{"type":"boolean","description":"Left out, it is true where its part is sent, else false."}"#;
 
 /// The schema of an object that has these properties and no others, as pieces of JSON.
 struct Shape {

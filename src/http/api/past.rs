@@ -10,7 +10,7 @@ use crate::http::response::Response;
 
 type Answer = Result<Response, Response>;
 
-/// `GET /{clicks|conversions|inbox}`.
+/// `GET /{clicks|conversions|inbox|deliveries}`.
 pub(super) async fn list<S: Stores>(call: &Call<'_, S>, of: &'static Resource) -> Answer {
     let (period, limit) = period::<S>(call, of)?;
     let namespace = call.access.namespace.as_ref().ok_or_else(problem::namespace_required)?;
@@ -24,7 +24,7 @@ pub(super) async fn list<S: Stores>(call: &Call<'_, S>, of: &'static Resource) -
     Ok(Response::json(200, &json!({ "data": data, "next_cursor": cursor })))
 }
 
-/// `GET /{clicks|conversions|inbox}/{key}`.
+/// `GET /{clicks|conversions|inbox|deliveries}/{key}`.
 pub(super) async fn show<S: Stores>(
     call: &Call<'_, S>,
     of: &'static Resource,

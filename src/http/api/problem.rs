@@ -47,7 +47,8 @@ pub(super) fn storage_unavailable() -> Response {
 
 pub(super) fn no_such_address() -> Response {
     let names = resources::ALL.into_iter().chain(history::ALL).map(|resource| resource.name);
-    let names = names.chain(["explain"]).collect::<Vec<_>>().join(", ");
+    let calls = ["explain", "macros", "bins", "persons"];
+    let names = names.chain(calls).collect::<Vec<_>>().join(", ");
     let detail = format!("There is nothing at this address. Below /api/v1/ there are {names}.");
     Response::problem(404, "not_found", &detail)
 }
