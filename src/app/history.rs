@@ -6,21 +6,14 @@ use serde_json::Value;
 
 use super::catalog::resource::{Field, Kind, Record, Resource};
 use super::ports::Unavailable;
+use crate::domain::configuration::Status;
+use crate::domain::delivery::{self, State};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
-const STATUS: Kind = Kind::Choice(&["approved", "pending", "hold", "rejected", "refunded"]);
-const DELIVERY_KIND: Kind = Kind::Choice(&["webhook", "pixel"]);
-const DELIVERY_STATE: Kind = Kind::Choice(&[
-    "waiting",
-    "delivered",
-    "exhausted",
-    "cancelled",
-    "logged",
-    "no_click_match",
-    "no_browser",
-    "not_approved",
-]);
+const STATUS: Kind = Kind::Choice(Status::WORDS);
+const DELIVERY_KIND: Kind = Kind::Choice(delivery::Kind::WORDS);
+const DELIVERY_STATE: Kind = Kind::Choice(State::WORDS);
 const VERDICT: Kind = Kind::Choice(&["recorded", "updated", "duplicate", "rejected"]);
 
 const fn id(name: &'static str) -> Field {

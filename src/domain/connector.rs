@@ -5,6 +5,7 @@ pub mod address;
 pub mod bin;
 pub mod encode;
 pub mod macros;
+mod matching;
 pub mod pixel;
 pub mod preview;
 pub mod render;

@@ -14,7 +14,10 @@ mod names;
 mod tests;
 
 pub use json::members;
-pub use names::{NAMES, canonical_name, is_placeholder, looks_like_click, looks_like_postback};
+pub use names::{
+    NAMES, PARAMETER_NAME, canonical_name, is_parameter_name, is_placeholder, looks_like_click,
+    looks_like_postback,
+};
 use names::{is_prose, known_name};
 
 /// The longest query in bytes (wire.md 2).

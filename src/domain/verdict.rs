@@ -40,6 +40,9 @@ macro_rules! words {
             /// Every variant, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// Every word on the wire, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
             /// The word on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }

@@ -8,7 +8,7 @@ use super::{Blobs, Database, Row, Statement, Stores, json};
 use crate::app::outbox::{Audience, Audiences, Naming};
 use crate::app::ports::Unavailable;
 use crate::domain::configuration::Status;
-use crate::domain::connector::{Connector, Connectors, Matching, Mode, Model};
+use crate::domain::connector::{Connector, Connectors, Matching, Mode};
 use crate::domain::event::{self, Becomes};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::SECOND_MS;
@@ -85,21 +85,14 @@ fn connector(row: &Row, affiliate: u32) -> Option<Connector> {
         has_pixel: number(7)? != 0,
         matching: match text(8) {
             None => None,
-            Some(text) => Some(matching(&serde_json::from_str(text).ok()?)?),
+            Some(text) => Some(matching(text)?),
         },
     })
 }
 
 /// How a connector recognises its visitors, from the JSON of its column.
-pub(super) fn matching(column: &Row) -> Option<Matching> {
-    let text = |name: &str| column.get(name)?.as_str().map(str::to_owned);
-    Some(Matching {
-        parameter: text("parameter")?,
-        source_parameter: text("source_parameter"),
-        source_value: text("source_value"),
-        model: Model::from_word(&text("model")?)?,
-        window_days: column.get("window_days")?.as_u64()?.try_into().ok()?,
-    })
+pub(super) fn matching(column: &str) -> Option<Matching> {
+    Matching::read(&serde_json::from_str(column).ok()?).ok()
 }
 
 rows! {
@@ -175,7 +168,10 @@ mod tests {
         assert_eq!(third.statuses, [Status::Approved]);
         assert_eq!(third.events, ["Lead"]);
         let matching = third.matching.as_ref().unwrap();
-        assert_eq!((matching.model, matching.window_days), (Model::Last, 14));
+        assert_eq!(
+            (matching.model, matching.window_days),
+            (crate::domain::connector::Model::Last, 14)
+        );
         assert_eq!(matching.source_parameter.as_deref(), Some("utm_source"));
         assert_eq!(read(&row, 0).unwrap().list[0].affiliate_id, None);
         for other in [row.replace("test", "trial"), row.replace("approved", "paid"), "[{}]".into()]

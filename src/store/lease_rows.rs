@@ -100,7 +100,7 @@ fn connector(row: &Row) -> Option<Connector> {
         webhook: text(row, "webhook"),
         matching: match text(row, "matching") {
             None => None,
-            Some(text) => Some(matching(&serde_json::from_str(&text).ok()?)?),
+            Some(text) => Some(matching(&text)?),
         },
         affiliate_id: short(row, "affiliate_id")?,
         secrets: secrets(row)?,

@@ -86,7 +86,7 @@ rows! {
 impl PixelRow {
     fn value(self) -> Option<WaitingPixel> {
         let matching = match self.matching {
-            Some(text) => Some(matching(&serde_json::from_str(&text).ok()?)?),
+            Some(text) => Some(matching(&text)?),
             None => None,
         };
         Some(WaitingPixel {

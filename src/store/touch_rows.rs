@@ -42,10 +42,7 @@ pub(super) fn tracking(
 ) -> Tracking {
     let texts = matchings.map(texts).unwrap_or_default();
     Tracking {
-        matchings: texts
-            .iter()
-            .filter_map(|text| matching(&serde_json::from_str(text).ok()?))
-            .collect(),
+        matchings: texts.iter().filter_map(|text| matching(text)).collect(),
         has_pixels: has_pixels == Some(1),
         names_persons: names_persons == Some(1),
     }
@@ -226,10 +223,7 @@ impl<D: Database, B: Blobs> Touches for Stores<D, B> {
         let results = self.run(vec![statement]).await?;
         let read = |row: &Row| {
             let namespace = Namespace::parse(row.get("namespace")?.as_str()?)?;
-            Some((
-                namespace,
-                matching(&serde_json::from_str(row.get("matching")?.as_str()?).ok()?)?,
-            ))
+            Some((namespace, matching(row.get("matching")?.as_str()?)?))
         };
         Ok(results.iter().flatten().filter_map(read).collect())
     }

@@ -124,3 +124,13 @@ fn has_one_of(query: &str, names: &[&str]) -> bool {
             && !value.trim_matches(['+', ' ']).is_empty()
     })
 }
+
+/// What a parameter's name that an operator writes has to be, in words for him.
+pub const PARAMETER_NAME: &str =
+    "Send a parameter's name: 1 to 64 letters, digits, -, _ and points.";
+
+/// Whether a text can be such a name.
+pub fn is_parameter_name(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}

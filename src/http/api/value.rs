@@ -15,6 +15,7 @@ use crate::domain::configuration::Status;
 use crate::domain::money::{BasisPoints, Currency, Decimal};
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::network::Network;
+use crate::domain::parameters::{PARAMETER_NAME, is_parameter_name};
 use crate::domain::template::{self, Macro};
 use crate::domain::time::Timestamp;
 use crate::domain::{parameters, web_address};
@@ -240,13 +241,6 @@ fn traffic_back(text: &str, reading: &Reading<'_>) -> Result<Value, Fault> {
         return Err(invalid("A traffic-back address gets no click_id; leave that macro out."));
     }
     Ok(text.into())
-}
-
-const PARAMETER_NAME: &str = "Send a parameter's name: 1 to 64 letters, digits, -, _ and points.";
-
-pub(super) fn is_parameter_name(text: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// A secret that somebody chose. It stands in URLs, so it needs no encoding there.

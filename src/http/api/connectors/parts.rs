@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::app::catalog::resource::{Part, Record};
+use crate::domain::connector::Matching;
 use crate::domain::connector::address::{self, MAX_CALLED_BYTES, Policy};
 use crate::domain::connector::bin::Bin;
 use crate::domain::connector::macros;
@@ -10,13 +11,8 @@ use crate::domain::connector::pixel::Pixel;
 use crate::domain::connector::preview::sample;
 use crate::domain::connector::text::{MAX_REQUEST_BYTES, Piece, Text, Use};
 use crate::domain::connector::webhook::{Fault, Format, Webhook};
-use crate::domain::connector::{MAX_WINDOW_DAYS, Model};
 use crate::http::api::input::Reading;
 use crate::http::api::problem::FieldFault;
-use crate::http::api::value::is_parameter_name;
-
-/// The window of matching unless another is sent, in days.
-const DEFAULT_WINDOW_DAYS: u32 = 30;
 
 /// A part in its stored form. `before` holds the connector's fields that stand before it.
 pub(in crate::http::api) fn read(
@@ -192,59 +188,13 @@ fn pixel(sent: &Value, reading: &Reading<'_>, before: &Record) -> Result<Value, 
 }
 
 fn matching(sent: &Value) -> Result<Value, Vec<Fault>> {
-    const FIELDS: [&str; 5] =
-        ["parameter", "source_parameter", "source_value", "model", "window_days"];
-    let Value::Object(sent) = sent else {
-        return Err(vec![fault("", "invalid", "Send an object with parameter.")]);
-    };
-    let mut faults = Vec::new();
-    for name in sent.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        let message = format!("There is no such field; there are {}.", FIELDS.join(", "));
-        faults.push(fault(name, "unknown_field", message));
-    }
-    let value = |name: &str| sent.get(name).filter(|value| !value.is_null());
-    let mut checked = |name: &str, is_valid: fn(&str) -> bool, message: &str| match value(name) {
-        Some(Value::String(text)) if is_valid(text) => Some(text.clone()),
-        None => None,
-        Some(_) => {
-            faults.push(fault(name, "invalid", message));
-            None
-        }
-    };
-    let names = "Send a parameter's name: 1 to 64 letters, digits, -, _ and points.";
-    let is_text = |text: &str| {
-        (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-    };
-    let parameter = checked("parameter", is_parameter_name, names);
-    let source_parameter = checked("source_parameter", is_parameter_name, names);
-    let source_value = checked("source_value", is_text, "Send 1 to 128 characters.");
-    let is_model = |text: &str| Model::from_word(text).is_some();
-    let model = checked("model", is_model, "Send one of last, any.");
-    if value("parameter").is_none() {
-        let message = "Send the parameter of the landing page's address that has the click id.";
-        faults.push(fault("parameter", "required", message));
-    }
-    if value("source_value").is_some() && value("source_parameter").is_none() {
-        let message = "Send the parameter that has to have this value as source_parameter.";
-        faults.push(fault("source_value", "invalid", message));
-    }
-    let days = match value("window_days") {
-        None => Some(u64::from(DEFAULT_WINDOW_DAYS)),
-        Some(days) => days.as_u64().filter(|days| (1..=u64::from(MAX_WINDOW_DAYS)).contains(days)),
-    };
-    if days.is_none() {
-        let message = format!("Send a whole number from 1 to {MAX_WINDOW_DAYS}.");
-        faults.push(fault("window_days", "invalid", message));
-    }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
+    let matching = Matching::read(sent)?;
     Ok(json!({
-        "parameter": parameter,
-        "source_parameter": source_parameter,
-        "source_value": source_value,
-        "model": model.unwrap_or_else(|| Model::Last.as_str().to_owned()),
-        "window_days": days,
+        "parameter": matching.parameter,
+        "source_parameter": matching.source_parameter,
+        "source_value": matching.source_value,
+        "model": matching.model.as_str(),
+        "window_days": matching.window_days,
     }))
 }
 

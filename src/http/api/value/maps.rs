@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Fault, MAX_ENTRIES, PARAMETER_NAME, event, invalid, is_parameter_name, plain_text};
+use super::{Fault, MAX_ENTRIES, event, invalid, plain_text};
 use crate::app::catalog::resource::Entry;
 use crate::domain::configuration::Status;
 use crate::domain::event::Becomes;
+use crate::domain::parameters::{PARAMETER_NAME, is_parameter_name};
 use crate::domain::template;
 
 /// A map in its stored form.
