@@ -90,3 +90,19 @@ fn an_address_that_is_not_there_is_told_all_that_are() {
         assert!(told.contains(&format!(" {name}")), "{name} is not told: {told}");
     }
 }
+
+#[test]
+fn a_number_has_one_form() {
+    let world = world();
+    let operator = world.operator_of("demo");
+    operator.creates("advertisers", json!({ "name": "Shop" }));
+    for text in ["%2B1", "01", "1.0", "-1", "1e0", "0x1"] {
+        for list in ["advertisers?limit=", "clicks?limit=", "clicks?campaign_id="] {
+            let answer = operator.calls(Get, &format!("{list}{text}"), None, 400);
+            assert_eq!(answer["code"], "invalid_parameter", "{list}{text}: {answer}");
+        }
+        operator.calls(Get, &format!("advertisers/{text}"), None, 404);
+    }
+    operator.sees("advertisers/1");
+    operator.sees("clicks?limit=1&campaign_id=1");
+}

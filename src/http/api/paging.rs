@@ -45,7 +45,8 @@ pub(super) fn parameters(request: &Request<'_>) -> Result<Vec<(String, String)>,
 
 /// What `limit` says.
 pub(super) fn limit(text: &str) -> Result<u32, Response> {
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let limit = number(text).and_then(|limit| u32::try_from(limit.as_u64()?).ok());
+    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
     let detail = || format!("it has to be a number from 1 to {MAX_LIMIT}.");
     limit.ok_or_else(|| problem::invalid_parameter("limit", &detail()))
 }
@@ -100,10 +101,11 @@ pub(super) fn known(resource: &Resource, own: &[&str]) -> String {
     own.iter().copied().chain(filters).collect::<Vec<_>>().join(", ")
 }
 
-/// A number as an address or query writes it: digits, below 2^53 since numbers are bound as doubles.
+/// A number as an address or query writes it, in its only form: digits without a sign or zeros before
+/// them, below 2^53 since numbers are bound as doubles.
 pub(super) fn number(text: &str) -> Option<Value> {
-    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse::<u64>().ok().filter(|number| is_digits && *number < 1 << 53).map(Value::from)
+    let number = text.parse::<u64>().ok().filter(|number| *number < 1 << 53)?;
+    (number.to_string() == text).then(|| number.into())
 }
 
 /// Whether a text can be the key of anything.
