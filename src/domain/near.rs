@@ -10,21 +10,15 @@ pub fn within(left: &str, right: &str, most: usize) -> Option<usize> {
     let far = most + 1;
     let mut row: Vec<usize> = (0..=right.len()).map(|steps| steps.min(far)).collect();
     for (index, a) in left.iter().enumerate() {
-        // Whatever is farther from the diagonal takes more steps than that.
-        let first = (index + 1).saturating_sub(most);
-        let mut diagonal = row.get(first.saturating_sub(1)).copied().unwrap_or(far);
-        let mut before = if first == 0 { (index + 1).min(far) } else { far };
-        if let (0, Some(cell)) = (first, row.first_mut()) {
-            *cell = before;
-        }
-        let from = first.max(1);
-        if first > 0 {
-            if let Some(cell) = row.get_mut(first - 1) {
-                *cell = far;
-            }
-        }
-        let band = row.iter_mut().zip(std::iter::once(&'\0').chain(&right)).skip(from);
-        for (cell, b) in band.take(index + 1 + most + 1 - from) {
+        // Whatever is farther from the diagonal takes more steps than that: the cell before this
+        // band is as far as can be told, and in the first column the number of characters.
+        let end = index + 1 + most;
+        let start = (index + 1).saturating_sub(most).max(1) - 1;
+        let mut before = (index + 1).min(far);
+        let start_cell = row.get_mut(start);
+        let mut diagonal = start_cell.map_or(far, |cell| std::mem::replace(cell, before));
+        let band = row.iter_mut().skip(1).zip(&right).skip(start).take(end - start);
+        for (cell, b) in band {
             #[cfg(test)]
             tests::STEPS.set(tests::STEPS.get() + 1);
             let replaced = diagonal + usize::from(a != b);

@@ -292,19 +292,26 @@ pub fn body_without_secrets(body: &str) -> String {
 
 /// Masks members by their names, however deep; says whether there were any.
 fn mask_members(json: &mut Value) -> bool {
+    let mut is_masked = false;
     match json {
-        Value::Object(members) => members.iter_mut().fold(false, |is_masked, (name, value)| {
-            if is_secret(name) {
-                *value = MASK.into();
-                return true;
+        Value::Object(members) => {
+            for (name, value) in members {
+                if is_secret(name) {
+                    *value = MASK.into();
+                    is_masked = true;
+                } else {
+                    is_masked |= mask_members(value);
+                }
             }
-            mask_members(value) || is_masked
-        }),
-        Value::Array(items) => {
-            items.iter_mut().fold(false, |is_masked, item| mask_members(item) || is_masked)
         }
-        _ => false,
+        Value::Array(items) => {
+            for item in items {
+                is_masked |= mask_members(item);
+            }
+        }
+        _ => {}
     }
+    is_masked
 }
 
 #[cfg(test)]

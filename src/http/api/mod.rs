@@ -314,12 +314,9 @@ fn reads_query(target: Target<'_>, method: Method) -> bool {
 
 /// Whether a call reads its body. That of a GET means nothing in HTTP, so that nobody looks at it.
 fn reads_body(target: Target<'_>, method: Method) -> bool {
-    match (target, method) {
-        (_, Method::Get | Method::Patch) => true,
-        (Target::All(_) | Target::Statuses | Target::Judgements, _) => true,
-        (Target::Replays | Target::Preview, _) => true,
-        _ => false,
-    }
+    matches!(method, Method::Get | Method::Patch)
+        || matches!(target, Target::All(_) | Target::Statuses | Target::Judgements)
+        || matches!(target, Target::Replays | Target::Preview)
 }
 
 impl<S> Call<'_, S> {
