@@ -72,6 +72,9 @@ pub struct Taken<'a> {
     pub keys: Vec<String>,
     /// What connectors have to send of it.
     pub deliveries: &'a [Delivery],
+    /// The request in the inbox that was refused as a conversion, if it was one. Once that is
+    /// judged again and refused no more, connectors are told of what it became instead.
+    pub refused_as: Option<&'a str>,
 }
 
 /// Where site events that become no conversion are noted.
