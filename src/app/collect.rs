@@ -7,6 +7,7 @@ use crate::app::ports::Unavailable;
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, situate};
 use crate::domain::conversion::Source;
+use crate::domain::delivery::occasion::await_arrival;
 use crate::domain::delivery::of_site_event::SiteNews;
 use crate::domain::event::{Becomes, STANDARD_EVENTS};
 use crate::domain::namespace::Namespace;
@@ -183,7 +184,10 @@ impl Site<'_> {
             now,
         };
         let listening = connectors.iter().flat_map(|connectors| &connectors.list);
-        let deliveries = news.deliveries(listening);
+        let mut deliveries = news.deliveries(listening);
+        if self.said.is_arrival_missing {
+            await_arrival(&mut deliveries, now);
+        }
         let is_known = self.is_known;
         if is_known && deliveries.is_empty() {
             self.note_keys(ports, memory).await;

@@ -32,6 +32,8 @@ pub struct Said {
     pub visitor: Option<String>,
     /// Whether connectors in test mode shall send as well.
     pub is_forced: bool,
+    /// Whether it came with an arrival that could not be kept: the page reports that again.
+    pub is_arrival_missing: bool,
 }
 
 /// Whether something was written that is to be sent now: whoever ends a reply then wakes the

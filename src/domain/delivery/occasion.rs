@@ -4,10 +4,22 @@ use super::{Delivery, Kind, Subject, Values, delivery_id};
 use crate::domain::connector::{Connector, Mode, Occasion};
 use crate::domain::encoding;
 use crate::domain::namespace::Namespace;
-use crate::domain::time::{DAY_MS, Timestamp};
+use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 
 /// For so long a pixel waits for the visitor's next report (wire.md, design.md 6).
 pub const PIXEL_WAIT_MS: u64 = DAY_MS;
+
+/// So much later what came with an arrival that could not be kept is sent: the page reports that
+/// with its next event, and connectors look for what led to the visitor.
+const ARRIVAL_WAIT_MS: u64 = 5 * MINUTE_MS;
+
+/// Puts what is sent off until an arrival that could not be kept may be known after all. Pixels wait
+/// for the visitor's next report in any case.
+pub fn await_arrival(deliveries: &mut [Delivery], now: Timestamp) {
+    for delivery in deliveries.iter_mut().filter(|delivery| delivery.kind == Kind::Webhook) {
+        delivery.due_at = delivery.due_at.max(now.plus_ms(ARRIVAL_WAIT_MS));
+    }
+}
 
 /// How the names of parameters are spelt that force what a connector in test mode would only show.
 pub const FORCING: [&str; 2] = ["bt_test", "trl_test"];
