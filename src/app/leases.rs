@@ -202,10 +202,12 @@ pub trait Leases {
     ) -> impl Future<Output = Result<Vec<Claimed>, Unavailable>>;
 
     /// What is known of some clicks: their rows, else the copies of those. What is not there
-    /// (yet) is left out; what could not be looked for is named.
+    /// (yet) is left out; what could not be looked for is named, also because it would have taken
+    /// too many readings or `goes_on` said no before one of them.
     fn click_details(
         &self,
         clicks: &[(Namespace, String)],
+        goes_on: &dyn Fn() -> bool,
     ) -> impl Future<Output = Result<ClickDetails, Unavailable>>;
 
     /// Writes down what became of deliveries, each only if this lease still holds it. All or

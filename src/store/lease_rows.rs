@@ -255,8 +255,9 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
     async fn click_details(
         &self,
         clicks: &[(Namespace, String)],
+        goes_on: &dyn Fn() -> bool,
     ) -> Result<ClickDetails, Unavailable> {
-        super::click_details::read(self, clicks).await
+        super::click_details::read(self, clicks, goes_on).await
     }
 
     async fn finish(
