@@ -26,7 +26,7 @@ const LOOK: &str = "WITH RECURSIVE pair (namespace, connector_id, n) AS (SELECT 
       AND (d.namespace, d.connector_id) > (pair.namespace, pair.connector_id) ORDER BY d.namespace, d.connector_id LIMIT 1), \
      n + 1 FROM pair WHERE pair.namespace IS NOT NULL AND n < ?4) \
      SELECT p.namespace, p.connector_id, p.n, EXISTS (SELECT 1 FROM deliveries AS d INDEXED BY deliveries_due \
-      WHERE d.namespace = p.namespace AND d.connector_id = p.connector_id AND d.due_at <= ?3) AS is_due, \
+      WHERE d.namespace = p.namespace AND d.connector_id = p.connector_id AND d.kind IN ('webhook', 'pixel') AND d.due_at <= ?3) AS is_due, \
      c.mode, c.affiliate_id, CASE WHEN c.is_webhook_on THEN c.webhook END AS webhook, c.matching, c.secret, c.secret_key, c.former_secret_key, c.rotated_at \
      FROM pair AS p LEFT JOIN connectors AS c ON c.namespace = p.namespace AND c.id = p.connector_id \
      WHERE p.n > 0 AND p.namespace IS NOT NULL ORDER BY p.n";
