@@ -179,3 +179,26 @@ fn clicks_of_more_pages_than_are_read_at_once_are_waited_for() {
     }
     is_all_told(&demo, 23);
 }
+
+#[test]
+fn nothing_begins_after_reading_has_taken_longer_than_the_run_has() {
+    let world = World::new();
+    let (_shop, demo) = told_of_pages(&world, 5);
+    let began = world.now();
+    world.stores.blobs.slows(&world.clock, 16 * SECOND_MS);
+    assert_eq!(demo.sends().sent, 0);
+    assert_eq!(world.now().ms_since(began), 16 * SECOND_MS, "one page is read and no more");
+    assert_eq!(demo.states(1), ["waiting"; 5]);
+    assert!(demo.deliveries(1).iter().all(|row| row["lease"].is_null()), "it is given back");
+    assert_eq!(*demo.wakes.borrow(), [0]);
+    // A store that is slower than it should be costs time, and keeps nothing from being sent.
+    world.stores.blobs.slows(&world.clock, 8 * SECOND_MS);
+    for sent in 1..=5 {
+        let began = world.now();
+        assert_eq!(demo.sends().sent, 1);
+        assert!(world.now().ms_since(began) <= 16 * SECOND_MS);
+        assert_eq!(demo.got().len(), sent);
+        world.waits_ms(5 * SECOND_MS);
+    }
+    is_all_told(&demo, 5);
+}

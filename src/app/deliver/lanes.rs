@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::budget::Purse;
 use super::{Backlog, Means, Name};
 use crate::app::deliver::CRON_MS;
 use crate::app::leases::{Claimed, Connector, Due, Leases, Receiver};
 use crate::app::ports::Unavailable;
+use crate::app::steps::Budget;
 use crate::domain::connector::Mode;
 use crate::domain::connector::address::receiver;
 use crate::domain::connector::webhook::Webhook;
@@ -86,7 +88,8 @@ impl Wanted {
 /// Looks which connectors have something due; goes on where the last look ended. Says also
 /// whether there may be others that it did not get to.
 pub(super) async fn look(
-    ports: &impl Leases,
+    ports: &(impl Leases + Budget),
+    purse: &Purse,
     means: &Means<'_>,
     now: Timestamp,
 ) -> Result<(Lanes, bool), Unavailable> {
@@ -107,7 +110,7 @@ pub(super) async fn look(
         place = look.next.unwrap_or_default();
         is_more = !place.0.is_empty() || !has_turned;
         has_turned |= place.0.is_empty();
-        if !is_more || found.len() >= LOOKED_AT {
+        if !is_more || found.len() >= LOOKED_AT || !purse.may_look(ports) {
             break;
         }
     }
