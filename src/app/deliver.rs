@@ -199,7 +199,7 @@ async fn begin_some<'a, P>(
             return;
         }
         let may_claim = course.may_claim(ports, now);
-        let Some((lane, claimed)) = lanes.next(now) else {
+        let Some((lane, claimed)) = lanes.next(now, may_claim) else {
             match may_claim {
                 true => match claim(ports, lanes, course, now).await {
                     0 => return,
