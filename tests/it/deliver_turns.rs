@@ -125,6 +125,20 @@ fn four_receivers_that_hang_delay_nobody_else() {
 }
 
 #[test]
+fn whoever_has_answered_is_told_everything_however_many_hang() {
+    for first in 0..10 {
+        let hanging: Vec<u32> = (0..5).map(|n| (first + n) % 10 + 1).collect();
+        let world = World::new();
+        let demo = with_hanging(&world, &hanging);
+        demo.sends();
+        let told = |id: &u32| demo.states(*id).iter().filter(|one| *one == "delivered").count();
+        let told: Vec<usize> =
+            (1..=10).filter(|id| !hanging.contains(id)).map(|id| told(&id)).collect();
+        assert!(told.iter().all(|told| [0, 12].contains(told)), "{hanging:?}: {told:?}");
+    }
+}
+
+#[test]
 fn more_that_hang_delay_others_by_one_timeout_and_then_by_nothing() {
     for hanging in [vec![1, 2, 3, 4, 5], vec![1, 3, 5, 7, 9], vec![4, 5, 6, 7, 8, 9, 10]] {
         let world = World::new();
