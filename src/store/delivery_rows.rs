@@ -10,8 +10,9 @@ use crate::domain::delivery::{Delivery, Subject, Values, delivery_id};
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
-/// A statement's text stays below this many bytes; D1 takes 2,000,000, and what is bound with it
-/// counts as well. One group alone has some 20 KB of values at most.
+/// No group is added to a statement whose text has more bytes than this; D1 takes 2,000,000, and what
+/// is bound with it counts as well. One group has some 20 KB of values at most, by which it may be
+/// more.
 const MAX_BYTES: usize = 1_000_000;
 
 /// What is the same for the deliveries of one conversion is bound once: `new` is such a group, `d`
