@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "./support/eventually.js";
 import { CLICK_ID, clickIdIn, createNamespace } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
@@ -77,6 +78,9 @@ test("an unknown link is remembered: asking again does not reach D1", async () =
   const scene = await shop.campaign();
   const unknown = { campaign: scene.campaign, link: { id: 4_000_000_000 } };
   await click(unknown, 404);
+  // Pages are written in their order: with this click's, those of the tests before are written.
+  const last = clickIdIn((await click(scene)).location);
+  await eventually("the clicks are written", async () => (await worker.query("SELECT 1 FROM clicks WHERE click_id = ?1", last)).length === 1);
   await worker.counts({ reset: true });
   for (let i = 0; i < 50; i++) await click(unknown, 404);
   const { statements } = await worker.counts();

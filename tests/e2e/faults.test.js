@@ -12,7 +12,8 @@ const SENDERS = 16;
 
 let worker;
 before(async () => {
-  worker = await startWorker();
+  // As in production: how soon it is answered is what is measured here.
+  worker = await startWorker({ vars: { STORAGE_TIMEOUT_MS: "800" } });
 });
 afterEach(() => worker.calm());
 after(() => worker?.stop());
@@ -90,8 +91,7 @@ describe("D1 is down", () => {
   test("a new postback is refused with 503 and Retry-After in under a second, and nothing is recorded", async () => {
     const order = { click_id: known.click_id, order_id: "refused" };
     await worker.faults({ d1: { down: true } });
-    const answer = await shop.attempt(order);
-    expectUnavailable(answer);
+    expectUnavailable(await bestOfThree(shop, order));
     await worker.calm();
     const stored = await shop.all("conversions", { order_id: "refused" });
     assert.deepEqual(stored, []);
@@ -139,11 +139,9 @@ describe("D1 does not answer", () => {
     const order = { click_id: await shop.clickId(scene), order_id: "hung" };
     await worker.faults({ d1: { hang: true } });
 
-    // The best of three, so that a busy machine does not decide.
-    const answers = [await shop.attempt(order), await shop.attempt(order), await shop.attempt(order)];
-    t.diagnostic(`answered after ${answers.map((answer) => Math.round(answer.took)).join(", ")} ms`);
-    for (const answer of answers) assert.equal(answer.status, 503, answer.text);
-    expectUnavailable(answers.toSorted((a, b) => a.took - b.took)[0]);
+    const best = await bestOfThree(shop, order);
+    t.diagnostic(`answered after ${Math.round(best.took)} ms`);
+    expectUnavailable(best);
     await shop.clickId(scene);
 
     await worker.calm();
@@ -182,6 +180,13 @@ describe("KV", () => {
     assert.equal((await shop.postback({ click_id: clickId, order_id: order })).verdict, "duplicate");
   }
 });
+
+/** The fastest of three attempts that are all refused, so that a busy machine does not decide. */
+async function bestOfThree(shop, order) {
+  const answers = [await shop.attempt(order), await shop.attempt(order), await shop.attempt(order)];
+  for (const answer of answers) assert.equal(answer.status, 503, answer.text);
+  return answers.toSorted((a, b) => a.took - b.took)[0];
+}
 
 function expectUnavailable(answer) {
   assert.equal(answer.status, 503, answer.text);

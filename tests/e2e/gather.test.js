@@ -2,7 +2,7 @@
 // Whether the real thing gains anything by it stands in rush.test.js.
 
 import assert from "node:assert/strict";
-import { beforeEach, describe, test } from "node:test";
+import { after, before, beforeEach, describe, mock, test } from "node:test";
 import { Gathering, MAX_CALLS, MAX_STATEMENTS, PATIENCE_MS } from "../../src/edge/gather.js";
 import { eventually } from "./support/eventually.js";
 
@@ -27,6 +27,10 @@ const rows = (...values) => values.map((value) => [{ value }]);
 
 let database;
 let gathering;
+// The gathering's clock. It stands still unless a test moves it, so that no batch runs out of patience with a busy machine.
+let now = 1_800_000_000_000;
+before(() => mock.method(Date, "now", () => now));
+after(() => mock.restoreAll());
 const run = (...values) => gathering.run(database, insert(...values));
 /** Fills every place beside the one under test, so that what follows has to wait. */
 const busy = () => Array.from({ length: MAX_CALLS }, (_, i) => run(`busy ${i}`));
@@ -92,9 +96,10 @@ describe("a batch", () => {
     const waiting = [run("a"), run("b")];
     database.calls[0].answer();
     const lost = await called(MAX_CALLS + 1);
-    const begun = performance.now();
+    assert.deepEqual(lost.values.toSorted(), ["a", "b"]);
+    now += PATIENCE_MS + 1;
     const alone = await called(MAX_CALLS + 2);
-    assert.ok(performance.now() - begun < PATIENCE_MS * 3);
+    assert.equal(alone.values.length, 1);
     alone.answer();
     const follower = lost.values[0] === alone.values[0] ? undefined : waiting[lost.values[0] === "a" ? 1 : 0];
     assert.notEqual(follower, undefined, "the leader itself waits for its call");
@@ -117,7 +122,7 @@ describe("a batch", () => {
 
   test("goes although calls were made whose requests ended", async () => {
     busy();
-    await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS + 50));
+    now += PATIENCE_MS + 1;
     run("a");
     assert.equal(database.calls.length, MAX_CALLS + 1);
   });

@@ -61,7 +61,7 @@ async function track({ page, reports }, name, data = {}) {
   const before = reports.filter((one) => one.body.event === name).length;
   await page.evaluate(([name, data]) => window.backtrail("track", name, data), [name, data]);
   const all = () => reports.filter((one) => one.body.event === name);
-  return eventually(`${name} is answered`, () => all().length > before && all().at(-1));
+  return eventually(`${name} is answered`, () => all().length > before && all().at(-1).answer && all().at(-1));
 }
 const seenBy = (request) => new URL(request.url, "http://a").searchParams.get("seen");
 const fired = (path) => eventually(`${path} fires`, () => receiver.at(path)[0]);

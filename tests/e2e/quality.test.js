@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fullDay } from "./support/day.js";
 import { eventually } from "./support/eventually.js";
 import { createNamespace } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
@@ -14,6 +15,8 @@ after(() => worker?.stop());
 const from = (address) => ({ headers: { "cf-connecting-ip": address } });
 
 async function scene(name, settings) {
+  // Of another day the same visitor is a stranger.
+  await fullDay("UTC");
   const shop = await createNamespace(worker, name);
   const place = await shop.campaign({ authentication: "token", ...settings });
   const token = await shop.token("campaign", place.campaign.id);

@@ -73,6 +73,43 @@ test("an arrival that could not be told is told with the next event", async () =
   await context.close();
 });
 
+test("another visit renews the cookie, which keeps its name", async () => {
+  const { context, page } = await visit(browser);
+  await page.goto(`${site.origin}/landing`);
+  const { value, domain } = await eventually("the cookie is there", () => cookie(context));
+  const soon = Math.floor(Date.now() / 1000) + 86_400;
+  await context.addCookies([{ name: "bt_visitor", value, domain, path: "/", expires: soon, secure: true, sameSite: "Lax" }]);
+  assert.equal((await cookie(context)).expires, soon);
+  await page.goto(`${site.origin}/other`);
+  const renewed = await eventually("it is renewed", async () => {
+    const found = await cookie(context);
+    return found.expires > soon + 300 * 86_400 && found;
+  });
+  assert.deepEqual([renewed.value, renewed.domain], [value, ".shop.localhost"]);
+  // Nothing is left of how the domain was found.
+  assert.deepEqual((await context.cookies(site.origin)).map((one) => one.name), ["bt_visitor"]);
+  await context.close();
+});
+
+for (const [what, query, isKept] of [
+  ["with one long parameter is told without it", `gclid=G1&long=${"x".repeat(7_000)}&foo=1`, true],
+  ["with too many is not told", `gclid=G1${"&a=123456789".repeat(600)}`, false],
+]) {
+  test(`an address ${what}, and what happens on the page is`, async () => {
+    await forget();
+    const { context, page } = await visit(browser);
+    const reports = listen(page);
+    await page.goto(`${site.origin}/landing?${query}&bt_test=1`);
+    await page.evaluate("backtrail('track', 'PageView')");
+    const told = await eventually("the event is told", () => reports.find(({ body }) => body.event === "PageView"));
+    assert.equal(told.status, 200);
+    assert.equal(new URL(told.body.page).search, "?bt_test=1");
+    assert.ok(await page.evaluate("!sessionStorage.bt_arrival"));
+    assert.deepEqual((await touches()).map((one) => one.value), isKept ? ["G1"] : []);
+    await context.close();
+  });
+}
+
 describe("who does not want to be known", () => {
   const nothing = async (context, page, reports) => {
     await page.evaluate("backtrail('track', 'Purchase', { value: 5 })");
@@ -117,19 +154,21 @@ describe("who does not want to be known", () => {
     await context.close();
   });
 
-  test("with data-consent nothing is kept until there is a word", async () => {
-    await forget();
-    const other = await startSite(() => shop.host, { attributes: 'data-consent="required"' });
-    await shop.patch("namespaces/visitors", { collect_origins: [site.origin, other.origin] });
-    const { context, page } = await visit(browser);
-    await page.goto(`${other.origin}/?gclid=G`);
-    await page.waitForFunction("window.backtrail && backtrail.clickId");
-    assert.deepEqual(await context.cookies(other.origin), []);
-    await page.evaluate("backtrail('consent', { tracking: true })");
-    await eventually("the cookie is there", async () => (await context.cookies(other.origin)).some((one) => one.name === "bt_visitor"));
-    await context.close();
-    other.stop();
-  });
+  for (const attributes of ["data-consent", 'data-consent=""', 'data-consent="required"']) {
+    test(`with ${attributes} nothing is kept until there is a word`, async (t) => {
+      await forget();
+      const other = await startSite(() => shop.host, { attributes });
+      t.after(() => other.stop());
+      await shop.patch("namespaces/visitors", { collect_origins: [site.origin, other.origin] });
+      const { context, page } = await visit(browser);
+      await page.goto(`${other.origin}/?gclid=G`);
+      await page.waitForFunction("window.backtrail && backtrail.clickId");
+      assert.deepEqual(await context.cookies(other.origin), []);
+      await page.evaluate("backtrail('consent', { tracking: true })");
+      await eventually("the cookie is there", async () => (await context.cookies(other.origin)).some((one) => one.name === "bt_visitor"));
+      await context.close();
+    });
+  }
 });
 
 test("of two platforms the last is told, or any, each its own click id", async () => {

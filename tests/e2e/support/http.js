@@ -12,15 +12,28 @@ export class Client {
   /** @param port read at every request, so that a client survives a restart */
   constructor(port) {
     this.port = typeof port === "function" ? port : () => port;
-    this.agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+    // The server closes connections that were idle for five seconds.
+    this.agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: 4_000 });
   }
 
   close() {
     this.agent.destroy();
   }
 
-  /** Sends one request and reads the whole answer. Rejects where the connection fails. */
-  send({ method = "GET", host, path, headers = {}, body, signal }) {
+  /**
+   * Sends one request and reads the whole answer. Rejects where the connection fails, but not where the server closed an
+   * idle one at the very moment at which it was used again: then the request is sent once more, as a browser would do.
+   */
+  async send(message) {
+    try {
+      return await this.sendOnce(message);
+    } catch (error) {
+      if (!error.isStale) throw error;
+      return this.sendOnce(message);
+    }
+  }
+
+  sendOnce({ method = "GET", host, path, headers = {}, body, signal }) {
     return new Promise((resolve, reject) => {
       const bytes = body === undefined ? undefined : Buffer.from(body);
       const started = performance.now();
@@ -44,7 +57,10 @@ export class Client {
           });
         },
       );
-      request.on("error", reject);
+      request.on("error", (error) => {
+        error.isStale = request.reusedSocket && ["ECONNRESET", "EPIPE"].includes(error.code);
+        reject(error);
+      });
       request.end(bytes);
     });
   }

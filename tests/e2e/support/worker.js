@@ -61,7 +61,8 @@ class Worker {
         CLICK_PAGE_MS: "250",
         CLICK_COPIES: "on",
         CLICK_RECORDING: "on",
-        STORAGE_TIMEOUT_MS: "900",
+        // A machine that is slow for a moment is no failure of the store. Tests of the timeout set the real one.
+        STORAGE_TIMEOUT_MS: "10000",
         TRACKING_URL: "http://{namespace}-tracking.localhost:8787",
         CLICK_KEYS,
         ADMIN_TOKEN: ROOT_KEY,
@@ -84,8 +85,13 @@ class Worker {
     });
     options.resourcePersistencePath = this.state;
     this.miniflare = new Miniflare(options);
-    await this.miniflare.ready;
-    this.port = Number((await this.miniflare.unsafeGetDirectURL()).port);
+    try {
+      await this.miniflare.ready;
+      this.port = Number((await this.miniflare.unsafeGetDirectURL()).port);
+    } catch (error) {
+      await this.miniflare.dispose().catch(() => {});
+      throw error;
+    }
     const mine = workerds().filter((pid) => !before.has(pid));
     if (mine.length !== 1) throw new Error(`expected one new workerd among the children, found ${mine.length}`);
     this.pid = mine[0];
@@ -106,7 +112,11 @@ class Worker {
   /** Starts again on the same port and state. */
   async restart() {
     await this.miniflare.dispose();
-    await this.start();
+    // Between the two the port may be some other connection's for a moment.
+    await eventually("workerd runs again", async () => {
+      await this.start();
+      return true;
+    }, { within: 30_000, every: 250 });
   }
 
   /** Stops everything. A panic in the log of any test is a failure of that test. */
