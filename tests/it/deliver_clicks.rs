@@ -163,7 +163,8 @@ fn is_all_told(demo: &Sending<'_>, pages: u32) {
     let mut urls: Vec<String> = demo.got().into_iter().map(|request| request.url).collect();
     let url = |page| format!("https://hooks.example/in?x=own{page}");
     let mut all: Vec<String> = (1..=pages).map(url).collect();
-    (urls.sort(), all.sort());
+    urls.sort();
+    all.sort();
     assert_eq!(urls, all);
 }
 

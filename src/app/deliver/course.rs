@@ -175,9 +175,13 @@ impl<'a> Course<'a> {
         // Where the ledger does not answer, it is not asked again after each attempt.
         let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER && !self.has_failed
             || now.ms_since(self.written_at) >= WRITE_EVERY_MS;
-        let is_due = when == When::Now || is_enough;
         let is_end = when == When::End;
-        if !is_end && !(is_due && self.purse.may_write(ports)) {
+        let may_write = match when {
+            When::IfEnough => is_enough && self.purse.may_write(ports),
+            When::Now => self.purse.may_write(ports),
+            When::End => true,
+        };
+        if !may_write {
             return;
         }
         for tried in 0..if is_end { WRITE_TRIES } else { 1 } {
