@@ -140,6 +140,25 @@ fn a_purchase_that_is_told_as_a_site_event_is_not_told_again_when_its_report_is_
     assert_eq!(waiting(&shop), all);
 }
 
+#[test]
+fn what_is_taken_after_all_before_it_is_told_as_a_site_event_is_not_told_as_one() {
+    let world = World::new();
+    let shop = listens(&world);
+    let id = shop.clicks(1);
+    page_sends(&shop, 200, &purchase(&id, json!({ "eventId": "A" })));
+    world.database().execute("DELETE FROM deliveries");
+    let refused = || page_sends(&shop, 422, &purchase(&id, json!({ "eventId": "B" })));
+    refused();
+    assert_eq!(shop.count("deliveries"), 1);
+    // As if it were judged again between the refusal and what is told of it.
+    world.database().execute(
+        "CREATE TRIGGER taken AFTER INSERT ON inbox BEGIN UPDATE inbox SET verdict = 'recorded', reason = NULL, detail = NULL \
+         WHERE namespace = new.namespace AND request_id = new.request_id; END",
+    );
+    refused();
+    assert_eq!(shop.count("deliveries"), 1);
+}
+
 fn purchase_of(shop: &Shop<'_>, order_id: &str) -> String {
     let data = json!({ "eventId": order_id });
     json!({ "event": "Purchase", "click_id": shop.clicks(1), "data": data }).to_string()
