@@ -32,7 +32,7 @@ pub struct Connector {
     pub secrets: Secrets,
 }
 
-/// A connector that has something due.
+/// A connector that has something due, or was removed and has something waiting.
 #[derive(Clone, Debug)]
 pub struct Due {
     /// Where.
@@ -177,7 +177,7 @@ pub struct ClickDetails {
 
 /// Where deliveries wait.
 pub trait Leases {
-    /// Connectors behind a place that have something due, in order; looks at no more than `limit`
+    /// Connectors behind a place that have something due, or were removed and have anything waiting, in order; looks at no more than `limit`
     /// of those that have anything waiting at all.
     fn look(
         &self,

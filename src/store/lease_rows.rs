@@ -107,11 +107,14 @@ fn connector(row: &Row) -> Option<Connector> {
     })
 }
 
+fn is_there(row: &Row) -> bool {
+    row.get("mode").is_some_and(|mode| !mode.is_null())
+}
+
 /// What is due of one that is there and cannot be read waits until it can be: it counts neither
 /// as present nor as removed. Every row of `connectors` has a mode.
 fn due(row: &Row) -> Option<Due> {
-    let is_there = row.get("mode").is_some_and(|mode| !mode.is_null());
-    let connector = if is_there { Some(connector(row)?) } else { None };
+    let connector = if is_there(row) { Some(connector(row)?) } else { None };
     Some(Due { namespace: namespace(row)?, connector_id: short(row, "connector_id")?, connector })
 }
 
@@ -207,7 +210,8 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
             vec![space.as_str().into(), (*id).into(), now.ms().into(), (limit as u64).into()];
         let rows = self.run(vec![Statement::new(LOOK, parameters)]).await?;
         let rows: Vec<Row> = rows.into_iter().flatten().collect();
-        let is_due = |row: &&Row| row.get("is_due").and_then(Json::as_u64) == Some(1);
+        let is_due =
+            |row: &&Row| row.get("is_due").and_then(Json::as_u64) == Some(1) || !is_there(row);
         let last = rows.last().filter(|_| rows.len() >= limit);
         let next =
             last.and_then(|row| Some((text(row, "namespace")?, short(row, "connector_id")?)));

@@ -40,14 +40,11 @@ const END_PIXELS: &str = concat!(
     due!("k", "pixel")
 );
 
-const CANCEL: &str = concat!(
-    "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, ended_at = ?2, personal = NULL \
-     FROM json_each(?1) AS k WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN (SELECT d.delivery_id FROM ",
-    due!("k", "webhook"),
-    " AS d UNION ALL SELECT d.delivery_id FROM ",
-    due!("k", "pixel"),
-    " AS d)"
-);
+/// Whether it is due or not.
+const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, ended_at = ?2, personal = NULL \
+     FROM json_each(?1) AS k WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN (SELECT x.delivery_id \
+     FROM deliveries AS x INDEXED BY deliveries_due WHERE x.namespace = k.value ->> 0 AND x.connector_id = k.value ->> 1 \
+     AND x.due_at IS NOT NULL LIMIT ?3)";
 
 /// Among what has personal values alone, in all namespaces.
 const FORGET: &str = "UPDATE deliveries SET personal = NULL WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id \

@@ -90,6 +90,32 @@ fn what_waits_for_a_removed_connector_is_cancelled() {
 }
 
 #[test]
+fn what_waits_for_a_removed_connector_is_cancelled_in_parts_and_sent_by_nobody() {
+    let world = World::new();
+    let demo = Sending::of(&world);
+    let webhook = get("https://hooks.example.org/in");
+    let fields = json!({ "name": "c", "mode": "enabled", "events": ["Purchase"], "webhook": webhook, "is_webhook_on": true });
+    demo.operator.creates("connectors", fields.clone());
+    demo.has_waiting(1, 1);
+    // Every second one is due tomorrow.
+    demo.execute(
+        "INSERT INTO deliveries (namespace, delivery_id, connector_id, kind, event_name, happened_at, \"values\", state, \
+         due_at, created_at) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) \
+         SELECT namespace, delivery_id || i, 1, kind, event_name, happened_at, \"values\", state, \
+         due_at + i % 2 * 86400000, created_at FROM deliveries CROSS JOIN n",
+    );
+    demo.operator.removes("connectors/1");
+    let waiting = || demo.states(1).iter().filter(|state| *state == "waiting").count();
+    assert_eq!(waiting(), 7_001);
+    assert_eq!(demo.operator.creates("connectors", fields)["id"], 2);
+    assert_eq!(demo.sends().claimed, 0);
+    for left in [2_001, 0] {
+        demo.tidies_up();
+        assert_eq!(waiting(), left);
+    }
+}
+
+#[test]
 fn personal_values_stay_a_week_at_most_however_long_their_delivery_waits() {
     let world = World::new();
     let demo = Sending::of(&world);
