@@ -7,6 +7,7 @@ use crate::app::ports::Unavailable;
 use crate::app::settings::Moment;
 use crate::app::situate::{Situation, Stop, situate};
 use crate::domain::conversion::Source;
+use crate::domain::delivery::occasion::await_arrival;
 use crate::domain::delivery::of_site_event::SiteNews;
 use crate::domain::event::{Becomes, STANDARD_EVENTS};
 use crate::domain::namespace::Namespace;
@@ -75,7 +76,8 @@ pub async fn collect(
         // Standard names are not counted against the bound of names.
         let is_known = STANDARD_EVENTS.contains(&name.as_str());
         let site = Site { namespace, name: &name, is_known, said: &said, moment };
-        return match site.take(ports, memory, (&situation, &postback)).await {
+        let told = About { name: &request_id(moment), is_refused: false };
+        return match site.take(ports, memory, (&situation, &postback), told).await {
             Ok(true) => Collected::Noted,
             Ok(false) => Collected::Refused(too_many_names()),
             Err(Unavailable) => Collected::Refused(storage_unavailable()),
@@ -107,8 +109,9 @@ pub async fn collect(
     // It needs no credit to be told.
     let is_uncredited =
         outcome.refusal.as_ref().is_some_and(|refusal| is_of_credit(refusal.reason));
+    let told = About { name: &outcome.request_id, is_refused: true };
     if is_uncredited
-        && site.take(ports, memory, (&situation, &arrived.postback)).await == Err(Unavailable)
+        && site.take(ports, memory, (&situation, &arrived.postback), told).await == Err(Unavailable)
     {
         return Collected::Refused(storage_unavailable());
     }
@@ -147,6 +150,14 @@ struct Site<'a> {
     moment: &'a Moment<'a>,
 }
 
+/// The request by which a site event is told. Whoever judges it again finds by its name who was told.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    name: &'a str,
+    /// Whether it was refused as a conversion, and can be judged again.
+    is_refused: bool,
+}
+
 impl Site<'_> {
     /// Takes an event that becomes no conversion: its name, its keys, and what connectors have to
     /// send of it. `false` if the namespace has too many names.
@@ -155,13 +166,14 @@ impl Site<'_> {
         ports: &(impl Ports + SiteEvents),
         memory: &Memory,
         (situation, postback): (&Situation, &Postback),
+        request: About<'_>,
     ) -> Result<bool, Unavailable> {
         let now = self.moment.now;
         let connectors = connectors_for(ports, memory, self.namespace, 0, now).await?;
         let click_id = postback.click_id.as_deref();
         let news = SiteNews {
             namespace: self.namespace,
-            request_id: &request_id(self.moment),
+            request_id: request.name,
             name: self.name,
             keys: &self.said.keys,
             order_id: postback.order_id.as_deref(),
@@ -172,14 +184,18 @@ impl Site<'_> {
             now,
         };
         let listening = connectors.iter().flat_map(|connectors| &connectors.list);
-        let deliveries = news.deliveries(listening);
+        let mut deliveries = news.deliveries(listening);
+        if self.said.is_arrival_missing {
+            await_arrival(&mut deliveries, now);
+        }
         let is_known = self.is_known;
         if is_known && deliveries.is_empty() {
             self.note_keys(ports, memory).await;
             return Ok(true);
         }
         let (name, deliveries) = (self.name, &*deliveries);
-        let taken = Taken { name, is_known, keys: self.unnoted(memory), deliveries };
+        let refused_as = request.is_refused.then_some(request.name);
+        let taken = Taken { name, is_known, keys: self.unnoted(memory), deliveries, refused_as };
         let is_taken = ports.take(self.namespace, &taken, now).await?;
         if is_taken {
             memory.noted_keys.remember(self.namespace, name, &taken.keys);
@@ -195,7 +211,8 @@ impl Site<'_> {
         if keys.is_empty() {
             return;
         }
-        let taken = Taken { name: self.name, is_known: true, keys, deliveries: &[] };
+        let taken =
+            Taken { name: self.name, is_known: true, keys, deliveries: &[], refused_as: None };
         if ports.take(self.namespace, &taken, self.moment.now).await.is_ok() {
             memory.noted_keys.remember(self.namespace, self.name, &taken.keys);
         }

@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+mod budget;
 mod course;
 mod lanes;
 mod portions;
@@ -18,11 +19,13 @@ use super::leases::{Claimed, Leases, Place};
 use super::ports::ConfigurationCopies;
 use super::sender::{Received, SendFault, Sender};
 use super::settings::{Moment, Settings};
+use super::steps::Budget;
 use super::touches::Touches;
 use crate::domain::encoding::hex;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
-use course::Course;
+use budget::Purse;
+use course::{Course, When};
 use lanes::Lanes;
 use prepare::Prepared;
 
@@ -41,9 +44,9 @@ const BEGIN_MS: u64 = 14 * SECOND_MS;
 /// For so long deliveries are leased: longer than a run can have them.
 const LEASE_MS: u64 = 75 * SECOND_MS;
 
-/// A run claims no more than this, so that it stays below the processor time of an invocation
-/// (`cpu_ms` in wrangler.toml, 200): a delivery took less than 1.43 ms of sender, ledger and receiver
-/// together (docs/performance.md), of which the ledger and the receiver are not the invocation's.
+/// A run claims no more than this, for the sake of the processor time of an invocation (`cpu_ms` in
+/// wrangler.toml, 200). 200 deliveries took 286 ms of sender, ledger and receiver on two processors
+/// together (docs/performance.md); the sender's own part, which alone counts, was not measured apart.
 const MOST_PER_RUN: usize = 200;
 
 /// So many are claimed together, shared among the connectors.
@@ -51,6 +54,10 @@ const CLAIMED_TOGETHER: usize = 64;
 
 /// Of one connector no more are claimed together.
 const MOST_EACH: usize = 32;
+
+/// For so long what is known of clicks is read after claiming; what was not read by then is waited for,
+/// and the rest begins.
+const READ_MS: u64 = 5 * SECOND_MS;
 
 /// If the ledger fails, the next run comes so much later.
 const PAUSE_MS: u64 = 5 * SECOND_MS;
@@ -77,6 +84,8 @@ pub struct Means<'a> {
     pub random: &'a dyn Fn() -> [u8; 32],
     /// Where the last look of this isolate ended.
     pub place: &'a RefCell<Place>,
+    /// How many statements the same invocation has asked of the ledger before.
+    pub spent: usize,
 }
 
 /// An attempt under way.
@@ -89,6 +98,7 @@ struct Sent {
     at: Timestamp,
     method: &'static str,
     url: String,
+    is_in_bin: bool,
     result: Result<Received, SendFault>,
 }
 
@@ -116,57 +126,33 @@ async fn first<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T
 /// another run is to follow, with the milliseconds until then; what it does not bring about, the
 /// cron job does.
 pub async fn run(
-    ports: &(impl Leases + Touches + Sender + Bins + ConfigurationCopies),
+    ports: &(impl Leases + Touches + Sender + Bins + ConfigurationCopies + Budget),
     means: &Means<'_>,
     wake: impl AsyncFn(u64),
 ) -> Run {
     let began = (means.clock)();
     let lease = (means.random)().first_chunk::<9>().map_or_else(String::new, |bytes| hex(bytes));
-    let Ok((mut lanes, is_more)) = lanes::look(ports, means, began).await else {
+    let purse = Purse::new(means, ports);
+    if !purse.may_look(ports) {
+        // The next invocation has statements of its own.
+        wake(0).await;
+        return Run::default();
+    }
+    let Ok((mut lanes, is_more)) = lanes::look(ports, &purse, means, began).await else {
         return Run::default();
     };
-    let mut course = Course::new(means, lease, began);
+    let mut course = Course::new(means, purse, lease, began);
     let mut running: Vec<Sending<'_>> = Vec::new();
     // Whether somebody else is already told to go on.
     let mut is_passed_on = false;
     loop {
+        begin_some(ports, &mut lanes, &mut course, &mut running).await;
         let now = (means.clock)();
-        let may_begin = course.may_begin(now);
-        while may_begin && running.len() < AT_ONCE {
-            if let Some((lane, claimed)) = lanes.next(now) {
-                match prepare::prepare((&lanes, lane), &claimed, &course.details, means, now) {
-                    Prepared::Send(request) => {
-                        lanes.begins(lane);
-                        course.run.sent += 1;
-                        running.push(Box::pin(async move {
-                            let moment = Moment { now, random: means.random };
-                            let space = &claimed.namespace;
-                            let result =
-                                bins::send(ports, ports, space, &request, &moment, TIMEOUT_MS)
-                                    .await;
-                            let (method, url) = (request.method, request.shown_url);
-                            Sent { lane, claimed, at: now, method, url, result }
-                        }));
-                    }
-                    Prepared::Done(finished) => {
-                        course.finish(finished);
-                        course.write(ports, false).await;
-                    }
-                }
-            } else if course.may_claim(now) {
-                match claim(ports, &mut lanes, &mut course, now).await {
-                    0 => break,
-                    claimed => course.run.claimed += claimed,
-                }
-            } else {
-                break;
-            }
-        }
-        if !may_begin {
+        if !course.may_begin(now) {
             // Before another run is told to go on: what is leased it could not claim.
             course.give_back(lanes.leftover(), ports).await;
         }
-        let is_bounded = !course.may_claim(now);
+        let is_bounded = !course.may_claim(ports, now);
         if is_bounded && !is_passed_on && lanes.has_more(now) {
             is_passed_on = true;
             wake(0).await;
@@ -176,10 +162,10 @@ pub async fn run(
         }
         let sent = first(&mut running).await;
         course.note(sent, &mut lanes);
-        course.write(ports, false).await;
+        course.write(ports, When::IfEnough).await;
     }
     course.give_back(lanes.leftover(), ports).await;
-    course.write(ports, true).await;
+    course.write(ports, When::End).await;
     let now = (means.clock)();
     // A run that found nothing is followed by none: what is far away the cron job comes to.
     let is_left = lanes.has_more(now) || is_more && course.run.claimed > 0;
@@ -193,6 +179,62 @@ pub async fn run(
         wake(delay_ms).await;
     }
     course.run
+}
+
+/// Begins as many requests as may be under way. Claiming and reading may take long, so that the clock
+/// is read before each: nothing begins that could not end within the run, and with that within its
+/// lease.
+async fn begin_some<'a, P>(
+    ports: &'a P,
+    lanes: &mut Lanes,
+    course: &mut Course<'a>,
+    running: &mut Vec<Sending<'a>>,
+) where
+    P: Leases + Touches + Sender + Bins + ConfigurationCopies + Budget,
+{
+    let means = course.means;
+    while running.len() < AT_ONCE {
+        let now = (means.clock)();
+        if !course.may_begin(now) {
+            return;
+        }
+        let may_claim = course.may_claim(ports, now);
+        let Some((lane, claimed)) = lanes.next(now, may_claim) else {
+            match may_claim {
+                true => match claim(ports, lanes, course, now).await {
+                    0 => return,
+                    claimed => course.run.claimed += claimed,
+                },
+                false => return,
+            }
+            continue;
+        };
+        match prepare::prepare((lanes, lane), &claimed, &course.details, means, now) {
+            Prepared::Send(request) if !course.may_send(ports, &request) => {
+                course.is_cut_off = true;
+                lanes.gives_back(lane);
+                course.release(claimed, now);
+            }
+            Prepared::Send(request) => {
+                lanes.begins(lane);
+                course.run.sent += 1;
+                let is_in_bin = request.bin.is_some();
+                course.in_bins += usize::from(is_in_bin);
+                running.push(Box::pin(async move {
+                    let moment = Moment { now, random: means.random };
+                    let space = &claimed.namespace;
+                    let result =
+                        bins::send(ports, ports, space, &request, &moment, TIMEOUT_MS).await;
+                    let (method, url) = (request.method, request.shown_url);
+                    Sent { lane, claimed, at: now, method, url, is_in_bin, result }
+                }));
+            }
+            Prepared::Done(finished) => {
+                course.finish(finished);
+                course.write(ports, When::IfEnough).await;
+            }
+        }
+    }
 }
 
 /// Claims for the connectors that have nothing left; how many it got.
@@ -221,7 +263,9 @@ async fn claim(
     let count = all.len();
     let clicks = prepare::clicks(&all, lanes);
     if !clicks.is_empty() {
-        let read = ports.click_details(&clicks).await;
+        let since = (course.means.clock)();
+        let goes_on = || (course.means.clock)().ms_since(since) < READ_MS;
+        let read = ports.click_details(&clicks, &goes_on).await;
         course.details.take_clicks(clicks, read.ok());
     }
     course.details.visitors.read(ports, &all, lanes).await;

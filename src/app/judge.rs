@@ -23,6 +23,7 @@ use crate::app::situate::{Situation, Stop, prove, recollect, situate};
 use crate::domain::attribution::Parties;
 use crate::domain::configuration::Campaign;
 use crate::domain::conversion::{Conversion, Source};
+use crate::domain::delivery::occasion::await_arrival;
 use crate::domain::encoding::hex;
 use crate::domain::event::{self, Event};
 use crate::domain::examination::is_doubtful;
@@ -246,7 +247,7 @@ impl Trial<'_> {
             return Ok(self.dry_run(case, judgement));
         }
         for _ in 0..MAX_TRIES {
-            let deliveries;
+            let mut deliveries;
             let (verdict, conversion, commit) = match judgement {
                 Judgement::Repeat(known) => return Ok(self.repeat(ports, *known).await),
                 Judgement::Refuse(refusal) if refusal.reason == Reason::StorageUnavailable => {
@@ -259,6 +260,9 @@ impl Trial<'_> {
                 Judgement::Create(mut new) => {
                     self.keep_words(&mut new);
                     deliveries = self.of_new(world, about, &new).await?;
+                    if self.said.is_arrival_missing {
+                        await_arrival(&mut deliveries, self.judged_at);
+                    }
                     let entry = self.entry(Verdict::Recorded, None, Some(&new.conversion_id));
                     let assumed = Assumptions::of(case, &new);
                     let commit = ports.commit(self.namespace, &new, &assumed, &deliveries, &entry);

@@ -32,7 +32,7 @@ pub struct Connector {
     pub secrets: Secrets,
 }
 
-/// A connector that has something due.
+/// A connector that has something due, or was removed and has something waiting.
 #[derive(Clone, Debug)]
 pub struct Due {
     /// Where.
@@ -177,7 +177,7 @@ pub struct ClickDetails {
 
 /// Where deliveries wait.
 pub trait Leases {
-    /// Connectors behind a place that have something due, in order; looks at no more than `limit`
+    /// Connectors behind a place that have something due, or were removed and have anything waiting, in order; looks at no more than `limit`
     /// of those that have anything waiting at all.
     fn look(
         &self,
@@ -202,10 +202,12 @@ pub trait Leases {
     ) -> impl Future<Output = Result<Vec<Claimed>, Unavailable>>;
 
     /// What is known of some clicks: their rows, else the copies of those. What is not there
-    /// (yet) is left out; what could not be looked for is named.
+    /// (yet) is left out; what could not be looked for is named, also because it would have taken
+    /// too many readings or `goes_on` said no before one of them.
     fn click_details(
         &self,
         clicks: &[(Namespace, String)],
+        goes_on: &dyn Fn() -> bool,
     ) -> impl Future<Output = Result<ClickDetails, Unavailable>>;
 
     /// Writes down what became of deliveries, each only if this lease still holds it. All or

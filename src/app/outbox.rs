@@ -32,6 +32,8 @@ pub struct Said {
     pub visitor: Option<String>,
     /// Whether connectors in test mode shall send as well.
     pub is_forced: bool,
+    /// Whether it came with an arrival that could not be kept: the page reports that again.
+    pub is_arrival_missing: bool,
 }
 
 /// Whether something was written that is to be sent now: whoever ends a reply then wakes the
@@ -72,6 +74,9 @@ pub struct Taken<'a> {
     pub keys: Vec<String>,
     /// What connectors have to send of it.
     pub deliveries: &'a [Delivery],
+    /// The request in the inbox that was refused as a conversion, if it was one. Once that is
+    /// judged again and refused no more, connectors are told of what it became instead.
+    pub refused_as: Option<&'a str>,
 }
 
 /// Where site events that become no conversion are noted.

@@ -14,6 +14,10 @@ use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 /// Connectors with something waiting that one run of the cron job goes through.
 const MOST_CONNECTORS: usize = 300;
 
+/// What waits for connectors that are not there any more: so much of all of them is cancelled by one
+/// run.
+const CANCELLED_TOGETHER: usize = 5_000;
+
 /// Of each connector so many deliveries are ended by one run.
 const MOST_EACH: usize = 200;
 
@@ -66,7 +70,7 @@ pub trait Outlived {
         most_each: usize,
     ) -> impl Future<Output = Result<(), Unavailable>>;
 
-    /// Cancels what waits for connectors that are not there any more. Repeatable.
+    /// Cancels what waits for connectors that are not there any more, due or not. Repeatable.
     fn cancel_orphans(
         &self,
         connectors: &[(Namespace, u32)],
@@ -122,7 +126,8 @@ async fn end_overdue(
             Some(_) => {}
         }
     }
-    ports.cancel_orphans(&orphaned, now, MOST_EACH).await?;
+    let each = (CANCELLED_TOGETHER / orphaned.len().max(1)).max(1);
+    ports.cancel_orphans(&orphaned, now, each).await?;
     let owners = ports.owners_of_overdue_pixels(&present, now, MOST_EACH).await?;
     let ended: Vec<_> = owners
         .into_iter()

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::leases::{ClickDetail, ClickDetails};
 use super::ports::Unavailable;
 use super::settings::Moment;
 use super::touches::Known;
@@ -61,12 +62,12 @@ pub trait Pixels {
     ) -> impl Future<Output = Result<Vec<String>, Unavailable>>;
 
     /// What the rows of some clicks say, by the keys of macros; those that are not there (yet) are
-    /// left out.
+    /// left out, and those of which that is not known are named.
     fn details_of_clicks(
         &self,
         namespace: &Namespace,
         click_ids: &[String],
-    ) -> impl Future<Output = Result<Vec<(String, Values)>, Unavailable>>;
+    ) -> impl Future<Output = Result<ClickDetails, Unavailable>>;
 }
 
 /// For so long a pixel waits for the row of its click.
@@ -99,16 +100,21 @@ pub async fn hand_out(
         .filter_map(|(waiting, _)| waiting.click_id.clone())
         .collect();
     let details = match clicks.is_empty() {
-        true => Vec::new(),
+        true => ClickDetails::default(),
         false => ports.details_of_clicks(namespace, &clicks).await?,
     };
     let detail = |waiting: &WaitingPixel| {
-        let of_click = |(id, _): &&(String, Values)| Some(id) == waiting.click_id.as_ref();
-        details.iter().find(of_click).map(|(_, values)| values)
+        let of_click = |detail: &&ClickDetail| Some(&detail.click_id) == waiting.click_id.as_ref();
+        details.found.iter().find(of_click).map(|detail| &detail.values)
+    };
+    // That a click could not be read does not mean that it is not there.
+    let is_unread = |waiting: &WaitingPixel| {
+        details.unread.iter().any(|(_, id)| Some(id) == waiting.click_id.as_ref())
     };
     parsed.retain(|(waiting, pixel)| {
         let is_young = now.ms_since(waiting.created_at) < CLICK_WAIT_MS;
-        let is_awaited = is_young && waiting.click_id.is_some() && wants_click(pixel);
+        let may_appear = is_young || is_unread(waiting);
+        let is_awaited = may_appear && waiting.click_id.is_some() && wants_click(pixel);
         !is_awaited || detail(waiting).is_some()
     });
     let visit =

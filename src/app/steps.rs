@@ -45,6 +45,8 @@ fn first_of(prefix: &str, time: Timestamp) -> String {
 pub trait Budget {
     /// From now on so many statements reach the ledger and no more; `None` ends the bound.
     fn allow(&self, statements: Option<usize>);
+    /// How many statements were asked of the ledger so far, bounded or not.
+    fn used(&self) -> usize;
     /// Whether anything of the ledger failed, or was over the bound, since [`Self::allow`].
     fn has_failed(&self) -> bool;
 }

@@ -13,6 +13,8 @@ pub mod outcome;
 pub mod schedule;
 pub mod standard_webhooks;
 
+use std::rc::Rc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::encoding::hex;
@@ -113,9 +115,9 @@ pub struct Delivery {
     /// Whether it is sent although its connector is in test mode.
     pub is_forced: bool,
     /// What macros stand for, as far as it was known.
-    pub values: Values,
+    pub values: Rc<Values>,
     /// The same, personal ones.
-    pub personal: Values,
+    pub personal: Rc<Values>,
     /// When it is to be sent first.
     pub due_at: Timestamp,
 }

@@ -22,6 +22,7 @@ use crate::app::examine::examine_missed;
 use crate::app::follow::Missing;
 use crate::app::outlived::tidy_up;
 use crate::app::settings::{Moment, Settings};
+use crate::app::steps::Budget as _;
 use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
 use crate::store::Stores;
@@ -226,7 +227,9 @@ async fn send_due(
     stores: &Stores<D1, Kv>,
     passed_on: Option<&js_sys::Function>,
 ) {
-    let means = Means { settings, clock: &now, random: &random, place: &isolate.place };
+    // The stores are this invocation's.
+    let spent = stores.used();
+    let means = Means { settings, clock: &now, random: &random, place: &isolate.place, spent };
     let wake = async |delay_ms| {
         network::wake(env, delay_ms).await;
         // It resolves a promise, which cannot fail.

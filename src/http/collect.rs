@@ -85,14 +85,21 @@ async fn report<P: Ports>(
         Err(refusal) => return reply::refused(moment, refusal).into(),
     };
     // Before the event, so that whoever is told of it finds what led to it.
-    let is_arrival_kept = match &arrival {
+    let keep = async || match &arrival {
         Some(arrival) => arrive(app.ports, space, arrival, moment.now).await.is_ok(),
         None => true,
     };
+    let mut is_arrival_kept = keep().await;
     let address = IpAddress::parse(request.headers.client_ip);
     let (memory, name) = (&app.isolate.memory, &space.name);
     let collected = match event {
-        Some(event) => collect(app.ports, memory, moment, name, event, address).await,
+        Some(mut event) => {
+            event.said.is_arrival_missing = !is_arrival_kept;
+            let collected = collect(app.ports, memory, moment, name, event, address).await;
+            // The ledger may answer again by now, and a visitor who has bought may report nothing more.
+            is_arrival_kept = is_arrival_kept || keep().await;
+            collected
+        }
         None if is_arrival_kept => Collected::Noted,
         None => Collected::Refused(storage_unavailable()),
     };
@@ -105,8 +112,10 @@ async fn report<P: Ports>(
         }
     };
     let mut pixels = Vec::new();
-    if let (true, Some(arrival), true) = (is_told, &arrival, space.tracking.has_pixels) {
-        // What was taken is taken; pixels that cannot be read go on waiting.
+    let may_fire = is_told && is_arrival_kept && space.tracking.has_pixels;
+    if let (true, Some(arrival)) = (may_fire, &arrival) {
+        // What was taken is taken; pixels that cannot be read go on waiting, and so they do while it
+        // is not known what led to the visitor.
         let fired = hand_out(app.ports, moment, name, &space.tracking, &arrival.visitor).await;
         pixels = fired.unwrap_or_default();
     }

@@ -10,18 +10,24 @@ use crate::app::steps::Budget;
 #[derive(Default)]
 pub struct Allowance {
     left: Cell<Option<usize>>,
+    used: Cell<usize>,
     has_failed: Cell<bool>,
 }
 
 impl Allowance {
     /// Takes some statements out of it. `false` if they must not be run.
     pub(super) fn take(&self, statements: usize) -> bool {
-        let Some(left) = self.left.get() else { return true };
-        match left.checked_sub(statements).filter(|_| !self.has_failed.get()) {
-            Some(left) => self.left.set(Some(left)),
-            None => self.has_failed.set(true),
+        if let Some(left) = self.left.get() {
+            match left.checked_sub(statements).filter(|_| !self.has_failed.get()) {
+                Some(left) => self.left.set(Some(left)),
+                None => self.has_failed.set(true),
+            }
+            if self.has_failed.get() {
+                return false;
+            }
         }
-        !self.has_failed.get()
+        self.used.set(self.used.get() + statements);
+        true
     }
 
     /// Notes that a batch failed.
@@ -34,6 +40,10 @@ impl<D: Database, B: Blobs> Budget for Stores<D, B> {
     fn allow(&self, statements: Option<usize>) {
         self.allowance.left.set(statements);
         self.allowance.has_failed.set(false);
+    }
+
+    fn used(&self) -> usize {
+        self.allowance.used.get()
     }
 
     fn has_failed(&self) -> bool {

@@ -26,7 +26,7 @@ const LOOK: &str = "WITH RECURSIVE pair (namespace, connector_id, n) AS (SELECT 
       AND (d.namespace, d.connector_id) > (pair.namespace, pair.connector_id) ORDER BY d.namespace, d.connector_id LIMIT 1), \
      n + 1 FROM pair WHERE pair.namespace IS NOT NULL AND n < ?4) \
      SELECT p.namespace, p.connector_id, p.n, EXISTS (SELECT 1 FROM deliveries AS d INDEXED BY deliveries_due \
-      WHERE d.namespace = p.namespace AND d.connector_id = p.connector_id AND d.due_at <= ?3) AS is_due, \
+      WHERE d.namespace = p.namespace AND d.connector_id = p.connector_id AND d.kind IN ('webhook', 'pixel') AND d.due_at <= ?3) AS is_due, \
      c.mode, c.affiliate_id, CASE WHEN c.is_webhook_on THEN c.webhook END AS webhook, c.matching, c.secret, c.secret_key, c.former_secret_key, c.rotated_at \
      FROM pair AS p LEFT JOIN connectors AS c ON c.namespace = p.namespace AND c.id = p.connector_id \
      WHERE p.n > 0 AND p.namespace IS NOT NULL ORDER BY p.n";
@@ -107,11 +107,14 @@ fn connector(row: &Row) -> Option<Connector> {
     })
 }
 
+fn is_there(row: &Row) -> bool {
+    row.get("mode").is_some_and(|mode| !mode.is_null())
+}
+
 /// What is due of one that is there and cannot be read waits until it can be: it counts neither
 /// as present nor as removed. Every row of `connectors` has a mode.
 fn due(row: &Row) -> Option<Due> {
-    let is_there = row.get("mode").is_some_and(|mode| !mode.is_null());
-    let connector = if is_there { Some(connector(row)?) } else { None };
+    let connector = if is_there(row) { Some(connector(row)?) } else { None };
     Some(Due { namespace: namespace(row)?, connector_id: short(row, "connector_id")?, connector })
 }
 
@@ -207,7 +210,8 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
             vec![space.as_str().into(), (*id).into(), now.ms().into(), (limit as u64).into()];
         let rows = self.run(vec![Statement::new(LOOK, parameters)]).await?;
         let rows: Vec<Row> = rows.into_iter().flatten().collect();
-        let is_due = |row: &&Row| row.get("is_due").and_then(Json::as_u64) == Some(1);
+        let is_due =
+            |row: &&Row| row.get("is_due").and_then(Json::as_u64) == Some(1) || !is_there(row);
         let last = rows.last().filter(|_| rows.len() >= limit);
         let next =
             last.and_then(|row| Some((text(row, "namespace")?, short(row, "connector_id")?)));
@@ -255,8 +259,9 @@ impl<D: Database, B: Blobs> Leases for Stores<D, B> {
     async fn click_details(
         &self,
         clicks: &[(Namespace, String)],
+        goes_on: &dyn Fn() -> bool,
     ) -> Result<ClickDetails, Unavailable> {
-        super::click_details::read(self, clicks).await
+        super::click_details::read(self, clicks, goes_on).await
     }
 
     async fn finish(

@@ -39,8 +39,8 @@ impl<D: Database, B: super::Blobs> Ledger for Stores<D, B> {
         if assumed.is_doubtful {
             statements.push(doubt_rows::insert(namespace, conversion));
         }
-        let (request_id, now) = (&conversion.request_id, entry.judged_at);
-        statements.extend(delivery_rows::insert_beside(namespace, deliveries, request_id, now));
+        let now = entry.judged_at;
+        statements.extend(delivery_rows::insert_new(namespace, deliveries, conversion, now));
         statements.push(inbox_row::insert_beside(
             namespace,
             entry,

@@ -10,16 +10,17 @@ use crate::domain::delivery::State;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
 
-/// What is due of a connector, the longest first. Webhooks that are switched off may stand among
-/// it, so that it is bounded before the pixels are picked.
+/// What is due of a connector and of a kind, the longest first.
 macro_rules! due {
-    ($connector:literal) => {
+    ($connector:literal, $kind:literal) => {
         concat!(
-            "(SELECT x.delivery_id, x.kind FROM deliveries AS x INDEXED BY deliveries_due WHERE x.namespace = ",
+            "(SELECT x.delivery_id FROM deliveries AS x INDEXED BY deliveries_due WHERE x.namespace = ",
             $connector,
             ".value ->> 0 AND x.connector_id = ",
             $connector,
-            ".value ->> 1 AND x.due_at <= ?2 ORDER BY x.due_at LIMIT ?3)"
+            ".value ->> 1 AND x.kind = '",
+            $kind,
+            "' AND x.due_at <= ?2 ORDER BY x.due_at LIMIT ?3)"
         )
     };
 }
@@ -27,29 +28,27 @@ macro_rules! due {
 const OWNERS: &str = concat!(
     "SELECT c.namespace, c.id, c.mode, c.pixel, c.approval FROM json_each(?1) AS k CROSS JOIN connectors AS c \
      ON c.namespace = k.value ->> 0 AND c.id = k.value ->> 1 WHERE EXISTS (SELECT 1 FROM ",
-    due!("k"),
-    " AS d WHERE d.kind = 'pixel')"
+    due!("k", "pixel"),
+    ")"
 );
 
 /// One that was forced in test mode was to be fired.
 const END_PIXELS: &str = concat!(
     "UPDATE deliveries SET state = CASE WHEN is_forced AND k.value ->> 2 = 'logged' THEN 'no_browser' ELSE k.value ->> 2 END, \
      due_at = NULL, lease = NULL, ended_at = ?2, personal = NULL FROM json_each(?1) AS k \
-     WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN (SELECT d.delivery_id FROM ",
-    due!("k"),
-    " AS d WHERE d.kind = 'pixel')"
+     WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN ",
+    due!("k", "pixel")
 );
 
-const CANCEL: &str = concat!(
-    "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, ended_at = ?2, personal = NULL \
-     FROM json_each(?1) AS k WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN (SELECT d.delivery_id FROM ",
-    due!("k"),
-    " AS d)"
-);
+/// Whether it is due or not.
+const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, ended_at = ?2, personal = NULL \
+     FROM json_each(?1) AS k WHERE deliveries.namespace = k.value ->> 0 AND deliveries.delivery_id IN (SELECT x.delivery_id \
+     FROM deliveries AS x INDEXED BY deliveries_due WHERE x.namespace = k.value ->> 0 AND x.connector_id = k.value ->> 1 \
+     AND x.due_at IS NOT NULL LIMIT ?3)";
 
-/// Goes through what waits, which is all that can have personal values: they go when it ends.
+/// Among what has personal values alone, in all namespaces.
 const FORGET: &str = "UPDATE deliveries SET personal = NULL WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id \
-     FROM deliveries AS d INDEXED BY deliveries_due WHERE d.due_at IS NOT NULL AND d.personal IS NOT NULL \
+     FROM deliveries AS d INDEXED BY deliveries_personal WHERE d.personal IS NOT NULL \
      AND d.created_at < ?1 LIMIT ?2)";
 
 const REMOVE: &str = "DELETE FROM deliveries WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id \

@@ -7,12 +7,11 @@ use super::json::pairs;
 use super::row::{Read as _, rows};
 use super::touch_rows::{read_known, select_known};
 use super::{Blobs, Database, Row, Statement, Stores};
-use crate::app::leases::Leases as _;
+use crate::app::leases::{ClickDetails, Leases as _};
 use crate::app::pixels::{Ended, Pixels};
 use crate::app::ports::Unavailable;
 use crate::app::touches::{Known, Trail};
 use crate::domain::connector::Mode;
-use crate::domain::delivery::Values;
 use crate::domain::delivery::pixel::WaitingPixel;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::Timestamp;
@@ -148,10 +147,9 @@ impl<D: Database, B: Blobs> Pixels for Stores<D, B> {
         &self,
         namespace: &Namespace,
         click_ids: &[String],
-    ) -> Result<Vec<(String, Values)>, Unavailable> {
+    ) -> Result<ClickDetails, Unavailable> {
         let clicks: Vec<(Namespace, String)> =
             click_ids.iter().map(|id| (namespace.clone(), id.clone())).collect();
-        let details = self.click_details(&clicks).await?.found.into_iter();
-        Ok(details.map(|detail| (detail.click_id, detail.values)).collect())
+        self.click_details(&clicks, &|| true).await
     }
 }

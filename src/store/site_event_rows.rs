@@ -47,7 +47,8 @@ impl<D: Database, B: Blobs> SiteEvents for Stores<D, B> {
             statements.push(Statement::new(KEYS, with(more)));
         }
         let required = (!taken.is_known).then_some(taken.name);
-        statements.extend(delivery_rows::insert(namespace, taken.deliveries, required, now));
+        let guards = (required, taken.refused_as);
+        statements.extend(delivery_rows::insert(namespace, taken.deliveries, guards, now));
         if statements.is_empty() {
             return Ok(true);
         }

@@ -83,6 +83,32 @@ describe("a hundred conversions", () => {
     });
   }
 
+  test("told to five connectors cost at most 12 rows written more each, and no round trip", async (t) => {
+    await measured({}, async ({ worker, shop, scene, token }) => {
+      const written = async () => (await worker.query("SELECT count(*) AS n FROM clicks"))[0].n;
+      const sell = async (name) => {
+        const before = await written();
+        const clicks = await concurrently(16, Array(100).fill(scene), (scene) => shop.clickId(scene));
+        await eventually("the clicks are written", async () => (await written()) === before + 100);
+        await worker.counts({ reset: true });
+        for (const [i, clickId] of clicks.entries()) {
+          assert.equal((await shop.postback({ click_id: clickId, order_id: `${name}-${i}`, token })).verdict, "recorded");
+        }
+        return worker.counts();
+      };
+      const plain = await sell("plain");
+      const webhook = { method: "GET", url: "https://receiver.example.org/", parameters: [{ name: "id", value: "{{ORDER_ID}}" }] };
+      for (let i = 0; i < 5; i++) {
+        await shop.create("connectors", { name: `c${i}`, mode: "enabled", events: ["Purchase"], webhook, is_webhook_on: true });
+      }
+      const told = await sell("told");
+      t.diagnostic(JSON.stringify({ plain, told }));
+      assert.equal((await worker.query("SELECT count(*) AS n FROM deliveries"))[0].n, 500);
+      assert.ok(told.rowsWritten - plain.rowsWritten <= 100 * 12, `${told.rowsWritten} after ${plain.rowsWritten} rows written`);
+      assert.ok(told.batches <= 110, `${told.batches} round trips`);
+    });
+  });
+
   test("that are repeats write nothing but their place in the inbox", async (t) => {
     await measured({}, async ({ worker, shop, token, clickId }) => {
       for (let i = 0; i < 100; i++) {

@@ -83,7 +83,7 @@ fn a_visitor_is_named_by_32_digits_or_not_known() {
 }
 
 #[test]
-fn an_event_counts_although_its_arrival_could_not_be_kept_and_that_is_reported_again() {
+fn an_event_counts_although_its_arrival_could_not_be_kept_and_that_is_tried_and_reported_again() {
     let world = World::new();
     let shop = open(&world);
     let click_id = shop.clicks(1);
@@ -95,13 +95,48 @@ fn an_event_counts_although_its_arrival_could_not_be_kept_and_that_is_reported_a
     let answer = visitor.reports(body.clone());
     assert_eq!(
         (&answer["conversion"]["verdict"], &answer["is_arrival_kept"]),
-        (&json!("recorded"), &json!(false))
+        (&json!("recorded"), &json!(true))
     );
+    world.database().execute("DELETE FROM touches");
     world.database().breaks(Break::BeforeCommit, 1);
     json_of(&visitor.sends(json!({ "arrival": arrival })), 503);
     assert_eq!(shop.count("touches"), 0);
     assert_eq!(visitor.reports(body)["is_arrival_kept"], true);
     assert_eq!(shop.count("touches"), 1);
+}
+
+#[test]
+fn connectors_wait_for_an_arrival_that_could_not_be_kept() {
+    let world = World::new();
+    let shop = open(&world);
+    let fields = json!({ "matching": matching("cid", "last", 14)["matching"],
+        "pixel": { "code": "<b>{{CLICK_ID}}</b>" }, "is_pixel_on": true });
+    let connector = shop.connects("x", &["{{CLICK_ID}}"], fields);
+    let path = format!("connectors/{}/approve", connector["id"]);
+    shop.operator.calls(Method::Post, &path, None, 200);
+    let visitor = Visitor::of(&shop, 1);
+    world.database().execute(
+        "CREATE TRIGGER broken BEFORE INSERT ON touches BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    let arrival = format!("{ORIGIN}/?cid=theirs");
+    // A conversion, and a site event that becomes none.
+    for event in ["Lead", "Purchase"] {
+        let click_id = shop.clicks(1);
+        let body = json!({ "event": event, "click_id": click_id, "arrival": arrival });
+        let answer = visitor.reports(body);
+        assert_eq!((&answer["is_arrival_kept"], &answer["pixels"]), (&json!(false), &json!([])));
+    }
+    shop.delivers();
+    assert_eq!(shop.states(&connector), ["waiting"; 4], "nothing is decided yet");
+    world.database().execute("DROP TRIGGER broken");
+    world.waits_ms(60_000);
+    let body = json!({ "event": "PageView", "arrival": arrival, "arrived_ago": 60_000 });
+    let answer = visitor.reports(body);
+    assert_eq!(answer["pixels"].as_array().unwrap().len(), 2);
+    world.waits_ms(4 * 60_000);
+    shop.delivers();
+    assert_eq!(shop.got("x"), ["click_id=theirs"; 2]);
+    assert_eq!(shop.states(&connector), ["delivered"; 4]);
 }
 
 #[test]

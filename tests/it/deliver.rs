@@ -1,11 +1,12 @@
 //! What becomes of a delivery, by what its receiver answers; the long waits on the simulated clock.
 
-use backtrail::domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use backtrail::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use backtrail::http::request::Method;
 use serde_json::{Value, json};
 
 use crate::support::receivers::Reaction;
 use crate::support::sending::{get, header, post};
-use crate::support::{Sending, World};
+use crate::support::{Sending, Shop, World};
 
 const HOOK: &str = "https://hooks.example/in";
 
@@ -195,4 +196,29 @@ fn the_sender_wants_to_be_woken_for_the_next_attempt_if_cron_would_be_late() {
     demo.waits_until_due(1);
     demo.sends();
     assert!(demo.wakes.borrow().is_empty(), "five minutes later the cron job finds it");
+}
+
+#[test]
+fn a_delay_is_kept_to_the_millisecond_and_lasts_thirty_days_at_most() {
+    let world = World::new();
+    let shop = Shop::open(&world);
+    for (name, seconds) in [("soon", 0), ("late", 90), ("latest", 2_592_000)] {
+        shop.connects(name, &["{{ORDER_ID}}"], json!({ "delay_seconds": seconds }));
+    }
+    shop.reports(200, &format!("click_id={}&order_id=A", shop.clicks(1)));
+    let got = || {
+        shop.delivers();
+        ["soon", "late", "latest"].map(|name| shop.got(name).len())
+    };
+    assert_eq!(got(), [1, 0, 0]);
+    world.waits_ms(89_999);
+    assert_eq!(got(), [1, 0, 0]);
+    world.waits_ms(1);
+    assert_eq!(got(), [1, 1, 0]);
+    world.waits_ms(30 * DAY_MS - 90_001);
+    assert_eq!(got(), [1, 1, 0]);
+    world.waits_ms(1);
+    assert_eq!(got(), [1, 1, 1]);
+    let fields = json!({ "delay_seconds": 2_592_001 });
+    shop.operator.is_told(Method::Patch, "connectors/1", fields, &["delay_seconds: invalid"]);
 }

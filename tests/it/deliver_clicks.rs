@@ -140,3 +140,66 @@ fn a_copy_that_could_not_be_read_is_not_one_that_is_not_there() {
     assert_eq!(demo.sends().sent, 1);
     assert_eq!(demo.got()[0].url, url(&id));
 }
+
+/// A shop with deliveries that tell of so many clicks, each on a page of its own and in its copy alone,
+/// and so long ago that none would be waited for if it were known not to be there.
+fn told_of_pages<'w>(world: &'w World, pages: u32) -> (Shop<'w>, Sending<'w>) {
+    let shop = Shop::open(world);
+    let demo = Sending::beside_of(world);
+    demo.has_connector(1, "enabled", &get("https://hooks.example/in?x={external_click_id}"));
+    for page in 1..=pages {
+        let query = format!("/click?campaign_id=1&ref_id=1&aff_click_id=own{page}");
+        let id = crate::support::shop::id_in(&crate::support::shop::location(&shop.visits(&query)));
+        shop.edge.settles();
+        demo.has_waiting_with(1, 1, "webhook", &format!("'{id}'"), "{}", "NULL");
+    }
+    demo.execute("DELETE FROM clicks");
+    world.waits_ms(180 * SECOND_MS);
+    (shop, demo)
+}
+
+/// That everything arrived with what is known of its click.
+fn is_all_told(demo: &Sending<'_>, pages: u32) {
+    let mut urls: Vec<String> = demo.got().into_iter().map(|request| request.url).collect();
+    let url = |page| format!("https://hooks.example/in?x=own{page}");
+    let mut all: Vec<String> = (1..=pages).map(url).collect();
+    urls.sort();
+    all.sort();
+    assert_eq!(urls, all);
+}
+
+#[test]
+fn clicks_of_more_pages_than_are_read_at_once_are_waited_for() {
+    let world = World::new();
+    let (_shop, demo) = told_of_pages(&world, 23);
+    for left in [13, 3, 0] {
+        demo.sends();
+        let waiting = demo.states(1).iter().filter(|state| *state == "waiting").count();
+        assert_eq!(waiting, left);
+        world.waits_ms(5 * SECOND_MS);
+    }
+    is_all_told(&demo, 23);
+}
+
+#[test]
+fn nothing_begins_after_reading_has_taken_longer_than_the_run_has() {
+    let world = World::new();
+    let (_shop, demo) = told_of_pages(&world, 5);
+    let began = world.now();
+    world.stores.blobs.slows(&world.clock, 16 * SECOND_MS);
+    assert_eq!(demo.sends().sent, 0);
+    assert_eq!(world.now().ms_since(began), 16 * SECOND_MS, "one page is read and no more");
+    assert_eq!(demo.states(1), ["waiting"; 5]);
+    assert!(demo.deliveries(1).iter().all(|row| row["lease"].is_null()), "it is given back");
+    assert_eq!(*demo.wakes.borrow(), [0]);
+    // A store that is slower than it should be costs time, and keeps nothing from being sent.
+    world.stores.blobs.slows(&world.clock, 8 * SECOND_MS);
+    for sent in 1..=5 {
+        let began = world.now();
+        assert_eq!(demo.sends().sent, 1);
+        assert!(world.now().ms_since(began) <= 16 * SECOND_MS);
+        assert_eq!(demo.got().len(), sent);
+        world.waits_ms(5 * SECOND_MS);
+    }
+    is_all_told(&demo, 5);
+}

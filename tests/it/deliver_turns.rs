@@ -96,6 +96,68 @@ fn a_receiver_that_hangs_delays_nobody_else() {
     assert!(demo.states(4).iter().all(|state| state == "waiting"));
 }
 
+/// Ten connectors of which some hang, with as much waiting for each.
+fn with_hanging<'w>(world: &'w World, hanging: &[u32]) -> Sending<'w> {
+    let demo = Sending::of(world);
+    for id in 1..=10 {
+        demo.has_connector(id, "enabled", &hook(id));
+        demo.has_waiting(id, 12);
+    }
+    for id in hanging {
+        demo.reacts(&format!("r{id}.example"), Reaction::Hangs);
+    }
+    demo
+}
+
+fn are_delivered(demo: &Sending<'_>, but: &[u32]) -> bool {
+    let is_done = |id| demo.states(id).iter().all(|state| state == "delivered");
+    (1..=10).filter(|id| !but.contains(id)).all(is_done)
+}
+
+#[test]
+fn four_receivers_that_hang_delay_nobody_else() {
+    for hanging in [[1, 2, 3, 4], [2, 5, 8, 10], [7, 8, 9, 10]] {
+        let world = World::new();
+        let demo = with_hanging(&world, &hanging);
+        demo.sends();
+        assert!(are_delivered(&demo, &hanging), "{hanging:?}");
+    }
+}
+
+#[test]
+fn whoever_has_answered_is_told_everything_however_many_hang() {
+    for first in 0..10 {
+        let hanging: Vec<u32> = (0..5).map(|n| (first + n) % 10 + 1).collect();
+        let world = World::new();
+        let demo = with_hanging(&world, &hanging);
+        demo.sends();
+        let told = |id: &u32| demo.states(*id).iter().filter(|one| *one == "delivered").count();
+        let told: Vec<usize> =
+            (1..=10).filter(|id| !hanging.contains(id)).map(|id| told(&id)).collect();
+        assert!(told.iter().all(|told| [0, 12].contains(told)), "{hanging:?}: {told:?}");
+    }
+}
+
+#[test]
+fn more_that_hang_delay_others_by_one_timeout_and_then_by_nothing() {
+    for hanging in [vec![1, 2, 3, 4, 5], vec![1, 3, 5, 7, 9], vec![4, 5, 6, 7, 8, 9, 10]] {
+        let world = World::new();
+        let demo = with_hanging(&world, &hanging);
+        let began = world.now();
+        demo.sends();
+        assert!(world.now().ms_since(began) <= 15 * SECOND_MS);
+        if !are_delivered(&demo, &hanging) {
+            assert_eq!(*demo.wakes.borrow(), [0]);
+            demo.sends();
+        }
+        assert!(are_delivered(&demo, &hanging), "{hanging:?}");
+        // From then on two of them are asked at once.
+        let before = demo.got().len();
+        demo.sends();
+        assert_eq!(demo.got().len() - before, 2);
+    }
+}
+
 #[test]
 fn what_a_hanging_receiver_kept_from_being_sent_is_another_runs_at_once() {
     let world = World::new();

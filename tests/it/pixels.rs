@@ -198,6 +198,25 @@ fn a_pixel_that_names_the_clicks_sub_id_waits_for_its_row() {
 }
 
 #[test]
+fn a_pixel_waits_for_a_click_that_could_not_be_read_however_long_that_takes() {
+    let world = World::new();
+    let shop = open(&world);
+    let connector = approved(&shop, json!({}));
+    let redirect = shop.visits("/click?campaign_id=1&ref_id=1&sub1=s");
+    let click_id = crate::support::shop::id_in(&crate::support::shop::location(&redirect));
+    shop.edge.settles();
+    world.database().execute("DELETE FROM clicks");
+    world.stores.blobs.breaks();
+    let visitor = Visitor::of(&shop, 1);
+    visitor.reports(json!({ "event": "Lead", "click_id": click_id }));
+    world.waits_ms(3 * 60_000);
+    assert!(visitor.tracks("PageView", json!({})).is_empty());
+    assert_eq!(shop.states(&connector), ["waiting"]);
+    world.stores.blobs.mends();
+    assert_eq!(html(&visitor.tracks("PageView", json!({}))), ["<b>||s</b>"]);
+}
+
+#[test]
 fn of_two_answers_one_has_the_pixel() {
     let world = World::new();
     let shop = open(&world);

@@ -5,6 +5,7 @@ use backtrail::domain::time::DAY_MS;
 use backtrail::http::request::Method;
 use serde_json::{Value, json};
 
+use crate::caps::cap;
 use crate::outbox::{column, connects, only_delivery, open_to_pages, page_sends, waiting};
 use crate::support::database::Break;
 use crate::support::visitor::{Visitor, open};
@@ -109,4 +110,56 @@ fn an_event_without_credit_fires_its_pixel_with_the_answer() {
     let answer = json_of(&Visitor::of(&shop, 1).sends(body), 401);
     assert_eq!(answer["pixels"][0]["html"], "<b>15</b>");
     assert_eq!(shop.states(&connector), ["delivered"]);
+}
+
+#[test]
+fn a_purchase_that_is_told_as_a_site_event_is_not_told_again_when_its_report_is_taken_after_all() {
+    let world = World::new();
+    let shop = open_to_pages(&world, json!({ "Purchase": "initial" }));
+    cap(&shop, json!({ "conversions_limit": 1 }));
+    connects(&shop, 1, json!(["Purchase"]), "pixel = '{}', is_pixel_on = 1");
+    // Nobody has told this one: what credits nobody does not concern an affiliate's own connector.
+    connects(&shop, 2, json!(["Purchase"]), "affiliate_id = 1");
+    page_sends(&shop, 200, &purchase_of(&shop, "A"));
+    world.waits_ms(1_000);
+    world.database().execute("DELETE FROM deliveries");
+    let reply = page_sends(&shop, 422, &purchase_of(&shop, "B"));
+    assert_eq!(reply["conversion"]["reason"], "capped");
+    let as_event = |kind| json!([1, kind, "Purchase", null, null]);
+    let told = [as_event("webhook"), as_event("pixel")];
+    assert_eq!(waiting(&shop), told);
+    world.waits_ms(1_000);
+    shop.operator.changes("caps/1", json!({ "conversions_limit": 9 }));
+    world.waits_ms(30_001);
+    let refused = shop.value("SELECT request_id FROM inbox WHERE verdict = 'rejected'");
+    let path = format!("inbox/{}/judge", refused.as_str().unwrap());
+    let judged = shop.operator.calls(Method::Post, &path, None, 200);
+    assert_eq!(judged["verdict"], "recorded");
+    let mut all = told.to_vec();
+    all.push(json!([2, "webhook", "Purchase", 1, "pending"]));
+    assert_eq!(waiting(&shop), all);
+}
+
+#[test]
+fn what_is_taken_after_all_before_it_is_told_as_a_site_event_is_not_told_as_one() {
+    let world = World::new();
+    let shop = listens(&world);
+    let id = shop.clicks(1);
+    page_sends(&shop, 200, &purchase(&id, json!({ "eventId": "A" })));
+    world.database().execute("DELETE FROM deliveries");
+    let refused = || page_sends(&shop, 422, &purchase(&id, json!({ "eventId": "B" })));
+    refused();
+    assert_eq!(shop.count("deliveries"), 1);
+    // As if it were judged again between the refusal and what is told of it.
+    world.database().execute(
+        "CREATE TRIGGER taken AFTER INSERT ON inbox BEGIN UPDATE inbox SET verdict = 'recorded', reason = NULL, detail = NULL \
+         WHERE namespace = new.namespace AND request_id = new.request_id; END",
+    );
+    refused();
+    assert_eq!(shop.count("deliveries"), 1);
+}
+
+fn purchase_of(shop: &Shop<'_>, order_id: &str) -> String {
+    let data = json!({ "eventId": order_id });
+    json!({ "event": "Purchase", "click_id": shop.clicks(1), "data": data }).to_string()
 }

@@ -197,3 +197,27 @@ fn a_thousand_at_once_take_few_statements_and_can_be_interrupted() {
     assert!(taken < 25, "{taken} statements, twice of which would be a second round");
     assert_eq!(shop.count("changes"), 1_000);
 }
+
+#[test]
+fn a_thousand_that_others_change_at_the_same_moment_stay_below_the_statements_of_an_invocation() {
+    let world = World::new();
+    let shop = open(&world);
+    sales(&shop, 1_000);
+    let webhook = json!({ "method": "GET", "url": "https://r.example.org/", "parameters": [] });
+    let connector = json!({ "name": "told", "mode": "enabled", "events": ["Purchase"], "statuses": ["rejected"],
+        "webhook": webhook, "is_webhook_on": true });
+    shop.operator.creates("connectors", connector);
+    world.database().execute(
+        "CREATE TRIGGER first BEFORE UPDATE ON conversions BEGIN SELECT RAISE(IGNORE); END",
+    );
+    let item =
+        |order| json!({ "campaign_id": 1, "order_id": format!("O{order}"), "status": "rejected" });
+    let items: Vec<Value> = (0..1_000).map(item).collect();
+    let before = world.database().statements();
+    let done =
+        shop.operator.calls(Post, "conversions/statuses", Some(json!({ "items": items })), 200);
+    assert_eq!(done["counts"]["updated"], 0);
+    let taken = world.database().statements() - before;
+    assert!(taken <= 45, "{taken}");
+    assert_eq!(shop.count("deliveries"), 0);
+}

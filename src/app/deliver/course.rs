@@ -1,5 +1,6 @@
 //! What a run has come to: what it has to write down, and whether it may go on.
 
+use super::budget::Purse;
 use super::lanes::Lanes;
 use super::portions::in_portions;
 use super::prepare::Details;
@@ -8,19 +9,34 @@ use crate::app::leases::{Attempt, Becomes, Claimed, Finished, Gone, Leases, Repo
 use crate::app::memory::Wanted;
 use crate::app::ports::ConfigurationCopies;
 use crate::app::sender::{Received, SendFault, Silence};
+use crate::app::steps::Budget;
+use crate::domain::connector::render::Outgoing;
 use crate::domain::delivery::State;
 use crate::domain::delivery::outcome::{Answer, Fate, error_of, fate, is_trouble};
 use crate::domain::time::{SECOND_MS, Timestamp};
 
-/// Results are written together: so many, or those of so long a time.
+/// Results are written together: so many, or those of so long a time. A run has 29 s, in which this
+/// is six writings at most.
 const WRITTEN_TOGETHER: usize = 32;
-const WRITE_EVERY_MS: u64 = SECOND_MS;
+const WRITE_EVERY_MS: u64 = 5 * SECOND_MS;
 
 /// Of an attempt's address the log keeps so many bytes, as it does of pixels.
 const MAX_SHOWN: usize = 4_096;
 
-/// How often writing is tried at the end of a run, before the leases are left to expire.
+/// How often writing is tried at the end of a run, as far as the ledger may be asked still, before the
+/// leases are left to expire.
 const WRITE_TRIES: usize = 3;
+
+/// When something is to be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// If it is enough, or long enough ago.
+    IfEnough,
+    /// Now, unless it is to be left to the end.
+    Now,
+    /// The run ends.
+    End,
+}
 
 /// What a run has come to so far.
 pub(super) struct Course<'a> {
@@ -28,6 +44,9 @@ pub(super) struct Course<'a> {
     pub(super) lease: String,
     pub(super) began: Timestamp,
     pub(super) run: Run,
+    pub(super) purse: Purse,
+    /// Requests to bins that are under way.
+    pub(super) in_bins: usize,
     pub(super) details: Details,
     report: Report,
     written_at: Timestamp,
@@ -40,12 +59,14 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(means: &'a Means<'a>, lease: String, began: Timestamp) -> Self {
+    pub(super) fn new(means: &'a Means<'a>, purse: Purse, lease: String, began: Timestamp) -> Self {
         Self {
             means,
             lease,
             began,
             run: Run::default(),
+            purse,
+            in_bins: 0,
             details: Details::default(),
             report: Report::default(),
             written_at: began,
@@ -59,8 +80,14 @@ impl<'a> Course<'a> {
         now.ms_since(self.began) < BEGIN_MS && !self.is_cut_off
     }
 
-    pub(super) fn may_claim(&self, now: Timestamp) -> bool {
-        self.may_begin(now) && self.run.claimed < MOST_PER_RUN && !self.has_failed
+    pub(super) fn may_claim(&self, ports: &impl Budget, now: Timestamp) -> bool {
+        let is_bounded = self.run.claimed >= MOST_PER_RUN || self.has_failed;
+        self.may_begin(now) && !is_bounded && self.purse.may_claim(ports)
+    }
+
+    /// Whether a request may begin, as far as it has to be kept in a bin.
+    pub(super) fn may_send(&self, ports: &impl Budget, request: &Outgoing) -> bool {
+        request.bin.is_none() || self.purse.may_keep(ports, self.in_bins)
     }
 
     pub(super) fn finish(&mut self, mut finished: Finished) {
@@ -84,7 +111,7 @@ impl<'a> Course<'a> {
     pub(super) async fn give_back(
         &mut self,
         leftover: Vec<Claimed>,
-        ports: &(impl Leases + ConfigurationCopies),
+        ports: &(impl Leases + ConfigurationCopies + Budget),
     ) {
         if leftover.is_empty() {
             return;
@@ -93,13 +120,14 @@ impl<'a> Course<'a> {
         for claimed in leftover {
             self.release(claimed, now);
         }
-        self.write(ports, true).await;
+        self.write(ports, When::Now).await;
     }
 
     /// An attempt has ended.
     pub(super) fn note(&mut self, sent: Sent, lanes: &mut Lanes) {
         let now = (self.means.clock)();
-        let Sent { lane, claimed, at, method, url, result } = sent;
+        let Sent { lane, claimed, at, method, url, is_in_bin, result } = sent;
+        self.in_bins -= usize::from(is_in_bin);
         if matches!(&result, Err(fault) if fault.silence == Silence::NotSent) {
             self.is_cut_off = true;
             self.run.sent -= 1;
@@ -136,26 +164,41 @@ impl<'a> Course<'a> {
         self.finish(Finished { namespace, delivery_id, attempt: Some(attempt), becomes });
     }
 
-    /// Writes what has ended, if it is enough or long enough ago; at the end of a run anyway.
+    /// Writes what has ended. What there are no statements for is left to the end of the run, for
+    /// which some are kept.
     pub(super) async fn write(
         &mut self,
-        ports: &(impl Leases + ConfigurationCopies),
-        is_end: bool,
+        ports: &(impl Leases + ConfigurationCopies + Budget),
+        when: When,
     ) {
         let now = (self.means.clock)();
         // Where the ledger does not answer, it is not asked again after each attempt.
         let is_enough = self.report.finished.len() >= WRITTEN_TOGETHER && !self.has_failed
             || now.ms_since(self.written_at) >= WRITE_EVERY_MS;
-        if !is_end && !is_enough {
+        let is_end = when == When::End;
+        let may_write = match when {
+            When::IfEnough => is_enough && self.purse.may_write(ports),
+            When::Now => self.purse.may_write(ports),
+            When::End => true,
+        };
+        if !may_write {
             return;
         }
-        for _ in 0..if is_end { WRITE_TRIES } else { 1 } {
+        for tried in 0..if is_end { WRITE_TRIES } else { 1 } {
+            if tried > 0 && !self.purse.may_end(ports) {
+                return;
+            }
             self.written_at = now;
+            let purse = &self.purse;
             let lease = &self.lease;
             let is_written = async |portion: &Report| {
                 let is_written = ports.finish(lease, portion, now).await.is_ok();
-                if is_written && !portion.gone.is_empty() {
-                    ports.changed(&disabled(&portion.gone), now).await;
+                let disabled = if is_written { disabled(&portion.gone) } else { vec![] };
+                // Nothing is written for what is disabled, whatever memory and copies say.
+                match purse.may_correct(ports, portion.gone.len()) {
+                    _ if disabled.is_empty() => {}
+                    true => ports.changed(&disabled, now).await,
+                    false => ports.appeared(&disabled),
                 }
                 is_written
             };

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{Backlog, Means, Name};
+use super::budget::Purse;
+use super::{AT_ONCE, Backlog, Means, Name};
 use crate::app::deliver::CRON_MS;
 use crate::app::leases::{Claimed, Connector, Due, Leases, Receiver};
 use crate::app::ports::Unavailable;
+use crate::app::steps::Budget;
 use crate::domain::connector::Mode;
 use crate::domain::connector::address::receiver;
 use crate::domain::connector::webhook::Webhook;
@@ -17,6 +19,14 @@ use crate::domain::time::Timestamp;
 /// Connections to one receiver, once it has answered within the run; until then, and while it is
 /// in trouble, one, so that one that hangs holds up one connection only.
 const PER_RECEIVER: usize = 2;
+
+/// Receivers that have not answered in this run leave one of the requests to those that have, as long
+/// as these have anything left.
+const UNPROVEN: usize = AT_ONCE - 1;
+
+/// Receivers in trouble have no more of all requests than this, so that those that were found hanging
+/// leave most of a run to others.
+const IN_TROUBLE: usize = 2;
 
 /// Connectors with something waiting that one look goes through, and looks of a run.
 const LOOKED_AT: usize = 300;
@@ -32,6 +42,8 @@ pub(super) struct Lane {
     backlog: Backlog,
     /// Nothing more of it is due, or is to be claimed.
     is_drained: bool,
+    /// The last claim gave it several and no fewer than it asked for: there is more, as like as not.
+    is_plentiful: bool,
 }
 
 /// How a receiver is.
@@ -44,7 +56,18 @@ struct State {
     is_own: bool,
 }
 
+/// For whom, besides receivers that have answered, there is room among the requests.
+#[derive(Clone, Copy)]
+struct Room {
+    is_for_troubled: bool,
+    is_for_unproven: bool,
+}
+
 impl State {
+    fn is_paused(&self, now: Timestamp) -> bool {
+        self.trouble.is_some_and(|trouble| trouble.is_paused(now))
+    }
+
     fn is_free(&self, now: Timestamp) -> bool {
         match self.trouble {
             Some(trouble) if trouble.is_paused(now) => false,
@@ -86,7 +109,8 @@ impl Wanted {
 /// Looks which connectors have something due; goes on where the last look ended. Says also
 /// whether there may be others that it did not get to.
 pub(super) async fn look(
-    ports: &impl Leases,
+    ports: &(impl Leases + Budget),
+    purse: &Purse,
     means: &Means<'_>,
     now: Timestamp,
 ) -> Result<(Lanes, bool), Unavailable> {
@@ -107,7 +131,7 @@ pub(super) async fn look(
         place = look.next.unwrap_or_default();
         is_more = !place.0.is_empty() || !has_turned;
         has_turned |= place.0.is_empty();
-        if !is_more || found.len() >= LOOKED_AT {
+        if !is_more || found.len() >= LOOKED_AT || !purse.may_look(ports) {
             break;
         }
     }
@@ -143,6 +167,7 @@ pub(super) async fn look(
             receiver,
             backlog: Backlog::new(),
             is_drained: false,
+            is_plentiful: false,
         });
     }
     let all: Vec<Receiver> = lanes.receivers.iter().map(|state| state.receiver.clone()).collect();
@@ -190,19 +215,44 @@ impl Lanes {
         self.lane_of(claimed)?.webhook.as_deref().ok()
     }
 
-    fn is_free(&self, lane: &Lane, now: Timestamp) -> bool {
-        self.receivers.get(lane.receiver).is_none_or(|state| state.is_free(now))
+    fn is_free(&self, lane: &Lane, now: Timestamp, room: Room) -> bool {
+        self.receivers.get(lane.receiver).is_none_or(|state| {
+            let has_room = match (state.trouble, state.has_answered) {
+                (Some(_), _) => room.is_for_troubled && room.is_for_unproven,
+                (None, false) => room.is_for_unproven,
+                (None, true) => true,
+            };
+            has_room && state.is_free(now)
+        })
+    }
+
+    /// For whom there is room. `may_claim`: whether what is due may still be claimed.
+    fn room(&self, now: Timestamp, may_claim: bool) -> Room {
+        let running = |is_it: fn(&State) -> bool| {
+            self.receivers.iter().filter(|one| is_it(one)).map(|one| one.running).sum::<usize>()
+        };
+        let has_left = |lane: &Lane| {
+            let has_answered = |state: &State| state.has_answered && !state.is_paused(now);
+            let is_proven = self.receivers.get(lane.receiver).is_some_and(has_answered);
+            is_proven && (!lane.backlog.is_empty() || may_claim && lane.is_plentiful)
+        };
+        Room {
+            is_for_troubled: running(|state| state.trouble.is_some()) < IN_TROUBLE,
+            is_for_unproven: running(|state| !state.has_answered) < UNPROVEN
+                || !self.lanes.iter().any(has_left),
+        }
     }
 
     /// The next delivery whose receiver may have one more request, and its lane.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<(usize, Claimed)> {
+    pub(super) fn next(&mut self, now: Timestamp, may_claim: bool) -> Option<(usize, Claimed)> {
+        let room = self.room(now, may_claim);
         let count = self.lanes.len();
         for step in 0..count {
             let place = (self.turn + step) % count;
             let is_next = self
                 .lanes
                 .get(place)
-                .is_some_and(|lane| !lane.backlog.is_empty() && self.is_free(lane, now));
+                .is_some_and(|lane| !lane.backlog.is_empty() && self.is_free(lane, now, room));
             if is_next {
                 self.turn = place + 1;
                 let claimed = self.lanes.get_mut(place)?.backlog.pop_front()?;
@@ -254,12 +304,13 @@ impl Lanes {
     /// have a request.
     pub(super) fn wanting(&self, now: Timestamp, most: usize) -> Wanted {
         let mut wanted = Wanted::default();
+        let room = self.room(now, true);
         let count = self.lanes.len();
         // A receiver is asked by one connector only whether it is back.
         let mut probed = Vec::new();
         for step in 0..count {
             let Some(lane) = self.lanes.get((self.turn + step) % count) else { continue };
-            if lane.is_drained || !lane.backlog.is_empty() || !self.is_free(lane, now) {
+            if lane.is_drained || !lane.backlog.is_empty() || !self.is_free(lane, now, room) {
                 continue;
             }
             let trouble = self.receivers.get(lane.receiver).and_then(|state| state.trouble);
@@ -287,6 +338,7 @@ impl Lanes {
                     claimed.connector_id == lane.name.1 && claimed.namespace == lane.name.0
                 });
                 lane.is_drained = got.count() < most_each;
+                lane.is_plentiful = !lane.is_drained && most_each > 1;
             }
         }
     }
@@ -311,8 +363,7 @@ impl Lanes {
 
     /// Whether it is not paused; that it is busy passes.
     fn is_free_later(&self, lane: &Lane, now: Timestamp) -> bool {
-        let trouble = self.receivers.get(lane.receiver).and_then(|state| state.trouble);
-        !trouble.is_some_and(|trouble| trouble.is_paused(now))
+        !self.receivers.get(lane.receiver).is_some_and(|state| state.is_paused(now))
     }
 
     /// Something of this lane is due still.

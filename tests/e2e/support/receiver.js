@@ -16,6 +16,8 @@ class Receiver {
     // Told by path; the default is 200. `"hang"` and `"reset"` are no answers.
     this.reactions = new Map();
     this.server = createServer((request, response) => this.take(request, response));
+    // Node closes connections that idle for five seconds: exactly when the second attempt comes.
+    this.server.keepAliveTimeout = 60_000;
   }
 
   get origin() {

@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use backtrail::domain::time::Timestamp;
 use backtrail::store::{BlobFault, Blobs};
 
 /// KV refuses an expiry under a minute.
@@ -16,9 +18,15 @@ const MAX_KEY: usize = 512;
 pub struct MapBlobs {
     texts: RefCell<BTreeMap<String, (String, Option<u64>)>>,
     is_broken: Cell<bool>,
+    slowness: RefCell<Option<(Rc<Cell<Timestamp>>, u64)>>,
 }
 
 impl MapBlobs {
+    /// Lets so much time of a clock pass in every reading from now on.
+    pub fn slows(&self, clock: &Rc<Cell<Timestamp>>, ms: u64) {
+        self.slowness.replace(Some((Rc::clone(clock), ms)));
+    }
+
     /// Makes every call fail from now on.
     pub fn breaks(&self) {
         self.is_broken.set(true);
@@ -52,6 +60,9 @@ impl MapBlobs {
 
 impl Blobs for MapBlobs {
     async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
+        if let Some((clock, ms)) = &*self.slowness.borrow() {
+            clock.set(clock.get().plus_ms(*ms));
+        }
         self.check(key)?;
         Ok(self.texts.borrow().get(key).map(|(text, _)| text.clone()))
     }

@@ -18,6 +18,8 @@ pub enum Reaction {
     Answers(u16),
     /// With this code and `Retry-After`.
     Asks(u16, &'static str),
+    /// With this code, after so many milliseconds.
+    Takes(u16, u64),
     /// Not at all: everything else that can happen happens first.
     Hangs,
     /// It loses the connection.
@@ -79,9 +81,12 @@ impl Receivers {
             receivers.most.set(receivers.most.get().max(receivers.running.get()));
             Box::pin(async move {
                 let result = react(reaction).await;
-                if matches!(reaction, Reaction::Hangs) {
-                    clock.set(clock.get().max(begun.plus_ms(HANGS_MS)));
-                }
+                let takes_ms = match reaction {
+                    Reaction::Hangs => HANGS_MS,
+                    Reaction::Takes(_, ms) => ms,
+                    _ => 0,
+                };
+                clock.set(clock.get().max(begun.plus_ms(takes_ms)));
                 receivers.running.set(receivers.running.get() - 1);
                 result
             })
@@ -100,7 +105,7 @@ async fn react(reaction: Reaction) -> Result<Received, SendFault> {
         Ok(Received { status, retry_after, answer: format!("answer {status}"), duration_ms: 7 })
     };
     match reaction {
-        Reaction::Answers(status) => answers(status, None),
+        Reaction::Answers(status) | Reaction::Takes(status, _) => answers(status, None),
         Reaction::Asks(status, retry_after) => answers(status, Some(retry_after)),
         Reaction::Hangs => silent(Silence::Timeout, "aborted", HANGS_MS),
         Reaction::Resets => silent(Silence::Connection, "Network connection lost.", 3),

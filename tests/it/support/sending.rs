@@ -18,6 +18,8 @@ pub struct Sending<'w> {
     pub operator: Operator<'w>,
     /// In how many milliseconds the sender wanted to be woken, each time.
     pub wakes: RefCell<Vec<u64>>,
+    /// What the invocation has asked of the ledger before the sender runs.
+    pub spent: Cell<usize>,
     inserted: Cell<u32>,
     space: Cell<&'static str>,
 }
@@ -41,6 +43,7 @@ impl<'w> Sending<'w> {
             edge: Edge::of(world),
             operator,
             wakes: RefCell::default(),
+            spent: Cell::new(0),
             inserted: Cell::new(0),
             space: Cell::new("demo"),
         }
@@ -53,6 +56,7 @@ impl<'w> Sending<'w> {
             edge: Edge::of(world),
             operator,
             wakes: RefCell::default(),
+            spent: Cell::new(0),
             inserted: Cell::new(0),
             space: Cell::new("demo"),
         }
@@ -66,6 +70,7 @@ impl<'w> Sending<'w> {
             edge: Edge::of(world),
             operator,
             wakes: RefCell::default(),
+            spent: Cell::new(0),
             inserted: Cell::new(500),
             space: Cell::new("demo"),
         }
@@ -132,6 +137,7 @@ impl<'w> Sending<'w> {
             clock: &clock,
             random: &random,
             place: &self.edge.isolate.place,
+            spent: self.spent.get(),
         };
         let wake = async |delay_ms| self.wakes.borrow_mut().push(delay_ms);
         deliver::run(&self.edge.stores, &means, wake).await

@@ -100,6 +100,7 @@ impl Shop<'_> {
             clock: &clock,
             random: &random,
             place: &place,
+            spent: 0,
         };
         runs(run(&self.edge.stores, &means, async |_| ()));
     }

@@ -8,6 +8,10 @@ use crate::domain::time::Timestamp;
 use crate::store::executor::Statement;
 use crate::store::sql::Sql;
 
+/// So many deliveries are cancelled with their connector; the cron job comes to the others, which
+/// nobody sends: numbers of connectors are not given again.
+const CANCELLED_TOGETHER: u64 = 5_000;
+
 /// Cancels what a connector that is being removed had still to send; nothing for other resources.
 /// A sender who has leased one of these finds its lease gone.
 pub(in crate::store::catalog) fn cancelled(
@@ -21,9 +25,10 @@ pub(in crate::store::catalog) fn cancelled(
     let mut sql = Sql::default();
     let namespace = sql.bind(place.namespace.map_or("", Namespace::as_str));
     let text = format!(
-        "UPDATE deliveries INDEXED BY deliveries_due SET state = 'cancelled', due_at = NULL, lease = NULL, \
-         personal = NULL, ended_at = {} \
-         WHERE namespace = {namespace} AND connector_id = {} AND due_at IS NOT NULL",
+        "UPDATE deliveries SET state = 'cancelled', due_at = NULL, lease = NULL, personal = NULL, ended_at = {} \
+         WHERE (namespace, delivery_id) IN (SELECT d.namespace, d.delivery_id FROM deliveries AS d \
+         INDEXED BY deliveries_due WHERE d.namespace = {namespace} AND d.connector_id = {} \
+         AND d.due_at IS NOT NULL LIMIT {CANCELLED_TOGETHER})",
         sql.bind(now.ms()),
         sql.bind_json(key)
     );
