@@ -48,6 +48,11 @@ pub fn stays(name: &str, value: &str) -> bool {
     IMPERSONAL.contains(&name) && !value.contains('@')
 }
 
+/// Whether the order of somebody who was erased stays: one with an `@` may be an address.
+pub fn keeps_order(order_id: &str) -> bool {
+    !order_id.contains('@')
+}
+
 /// By which names an erased customer may be remembered, the one by the newest key first: hashes
 /// that nobody can make who has no key, 32 hexadecimal digits each.
 pub fn names_of_customer(
@@ -86,7 +91,8 @@ impl Postback {
             customer_id: None,
             is_new_customer: false,
             coupon: self.coupon.clone(),
-            order_id: self.order_id.clone().filter(|order_id| !order_id.contains('@')),
+            // By it a repeat is recognised; what is kept of it says [`keeps_order`].
+            order_id: self.order_id.clone(),
             reason: None,
             third_party_rejected_reason: withheld(&self.third_party_rejected_reason),
             new_rejected_reason: withheld(&self.new_rejected_reason),

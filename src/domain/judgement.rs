@@ -17,7 +17,7 @@ use super::cap::LocalDate;
 use super::click_id::{ClickId, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
 use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source, id_of_test};
-use super::erasure::erased_click;
+use super::erasure::{erased_click, keeps_order};
 use super::event::Event;
 use super::exchange::Rate;
 use super::payout::Traits;
@@ -119,15 +119,17 @@ pub enum Judgement {
 /// Judges a case: the steps of design and contract after authentication, in their order. The
 /// first step that does not go on is the reason.
 pub fn judge(case: &Case<'_>, facts: &Facts) -> Judgement {
-    let decided = if facts.is_click_erased || facts.is_customer_erased {
+    let is_erased = facts.is_click_erased || facts.is_customer_erased;
+    let decided = if is_erased {
         decide(&Case { postback: &case.postback.without_person(), ..*case }, facts)
     } else {
         decide(case, facts)
     };
-    match decided {
-        Ok(judgement) => judgement,
-        Err(refusal) => Judgement::Refuse(refusal),
+    let mut judgement = decided.unwrap_or_else(Judgement::Refuse);
+    if let Judgement::Create(conversion) = &mut judgement {
+        conversion.order_id.take_if(|order_id| is_erased && !keeps_order(order_id));
     }
+    judgement
 }
 
 fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {

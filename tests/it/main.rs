@@ -50,6 +50,7 @@ mod dry_run;
 mod erasure;
 mod erasure_copies;
 mod erasure_deliveries;
+mod erasure_orders;
 mod erasure_traces;
 mod event_payouts;
 mod events;

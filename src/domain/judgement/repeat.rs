@@ -8,6 +8,7 @@ use super::status::{is_held, map_status, refund_without_status};
 use super::{Case, Facts, Judgement};
 use crate::domain::configuration::Status;
 use crate::domain::conversion::{Conversion, SentMoney};
+use crate::domain::erasure::keeps_order;
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::permission::{Act, may};
 use crate::domain::postback::Postback;
@@ -24,8 +25,12 @@ pub(super) fn repeat(
     let wanted = case.postback.status.as_deref();
     let wanted = wanted.map(|word| map_status(word, case.campaign)).transpose();
     let is_refund = wanted == Ok(Some(Status::Refunded));
-    let has_new_order =
-        case.postback.order_id.is_some() && case.postback.order_id != known.order_id;
+    let has_new_order = match (&case.postback.order_id, &known.order_id) {
+        // It may have been erased, so whoever names the conversion otherwise means this one.
+        (Some(sent), None) => keeps_order(sent),
+        (Some(sent), Some(known)) => sent != known,
+        (None, _) => false,
+    };
     if has_new_order && is_refund {
         return Err(unknown_order());
     }
