@@ -20,38 +20,49 @@ fn the_example_is_a_connector_without_anything_odd() {
     assert_eq!((&made["mode"], made["warnings"].as_array().unwrap().len()), (&"test".into(), 0));
 }
 
-#[test]
-fn every_test_that_is_named_is_there() {
-    let mut named = 0;
-    for row in DOCUMENT.lines().filter(|line| line.starts_with('|')) {
-        let mut file = None;
-        for piece in row.split('`').enumerate().filter(|(at, _)| at % 2 == 1).map(|(_, p)| p) {
-            if piece.starts_with("tests/") || piece.starts_with("src/") {
-                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(piece);
-                let text = std::fs::read_to_string(&path);
-                file = Some(text.unwrap_or_else(|error| panic!("{piece}: {error}")));
-            }
-        }
-        let text = file.unwrap_or_else(|| include_str!("connector_use_cases.rs").to_owned());
-        let all = row.split('*').enumerate().filter(|(at, _)| at % 2 == 1).map(|(_, name)| name);
-        for name in all.filter(|name| name.contains('_') && !name.contains(' ')) {
-            named += 1;
-            // A cell may name tests of several files.
-            let is_anywhere = text.contains(&format!("fn {name}()")) || is_in_any_file(row, name);
-            assert!(is_anywhere, "{name}");
-        }
-    }
-    assert!(named >= 20, "{named}");
+/// What stands between marks in a line: in backticks, or between asterisks.
+fn marked(line: &str, mark: char) -> impl Iterator<Item = &str> {
+    line.split(mark).skip(1).step_by(2).filter(|piece| !piece.is_empty())
 }
 
-fn is_in_any_file(row: &str, name: &str) -> bool {
-    let files =
-        row.split('`').filter(|piece| piece.starts_with("tests/") || piece.starts_with("src/"));
-    let mut texts = files.map(|file| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        std::fs::read_to_string(path).unwrap_or_default()
-    });
-    texts.any(|text| text.contains(&format!("fn {name}()")))
+/// The tests of a line and the files in which they are said to be.
+fn shown(line: &str) -> (Vec<&str>, Vec<&str>) {
+    let is_file = |piece: &&str| piece.starts_with("tests/") || piece.starts_with("src/");
+    let files: Vec<&str> = marked(line, '`').filter(is_file).collect();
+    let names = marked(line, '*');
+    match files.is_empty() {
+        // The table of use cases names its file in its head.
+        true if line.starts_with('|') => {
+            let is_test = |name: &&str| name.contains('_') && !name.contains(' ');
+            (names.filter(is_test).collect(), vec!["tests/it/connector_use_cases.rs"])
+        }
+        true => (Vec::new(), files),
+        false => (names.collect(), files),
+    }
+}
+
+#[test]
+fn every_test_that_is_named_is_there() {
+    let mut named = [0, 0];
+    for line in DOCUMENT.lines() {
+        let (names, files) = shown(line);
+        let texts: Vec<String> = files
+            .iter()
+            .map(|file| {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+                std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
+            })
+            .collect();
+        for name in names {
+            // Those of JavaScript are named by sentences.
+            let is_sentence = name.contains(' ');
+            named[usize::from(is_sentence)] += 1;
+            let test =
+                if is_sentence { format!("test(\"{name}\"") } else { format!("fn {name}()") };
+            assert!(texts.iter().any(|text| text.contains(&test)), "{test} in {files:?}");
+        }
+    }
+    assert!(named[0] >= 20 && named[1] >= 2, "{named:?}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ const LANGUAGES: [Language; 4] = [
         call: "import sys\nprint(sign(*sys.argv[1:]))",
         is_optional: false,
     },
-    // Not every machine that builds Backtrail has it.
+    // Not every machine that builds Backtrail has it; `scripts/install.sh --tests` installs it where it can.
     Language {
         name: "php",
         program: &["php", "-r"],
@@ -103,6 +103,9 @@ impl Language {
     fn is_there(&self) -> bool {
         let found = Command::new(self.program[0]).arg("--version").stdout(Stdio::null()).status();
         let is_there = found.is_ok();
+        if !is_there {
+            eprintln!("{} is missing: the samples in it are not run", self.program[0]);
+        }
         assert!(is_there || self.is_optional, "{} is needed for this test", self.program[0]);
         is_there
     }

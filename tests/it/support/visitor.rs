@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use backtrail::app::deliver::{Means, run};
+use backtrail::app::deliver::{Means, Run, run};
 use backtrail::http::request::{Headers, Method};
 use backtrail::http::response::Response;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ impl Shop<'_> {
     }
 
     /// Lets the sender run to its end.
-    pub fn delivers(&self) {
+    pub fn delivers(&self) -> Run {
         let random = || self.edge.draws();
         let clock = || self.world().now();
         let place = RefCell::default();
@@ -102,7 +102,7 @@ impl Shop<'_> {
             place: &place,
             spent: 0,
         };
-        runs(run(&self.edge.stores, &means, async |_| ()));
+        runs(run(&self.edge.stores, &means, async |_| ()))
     }
 
     /// The queries that the receiver of a connector got, in order.
