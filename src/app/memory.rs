@@ -4,6 +4,7 @@
 //! them. Values that are older than half their life are due: they still serve, and whoever meets
 //! one has it refreshed behind the reply.
 
+mod edits;
 mod kept;
 mod wanted;
 
@@ -23,6 +24,7 @@ use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings
 use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
 use crate::domain::time::{SECOND_MS, Timestamp};
+use edits::Edits;
 
 /// A value serves for so long (design: an edit is visible within 30 s of the copy's propagation).
 pub const MAX_AGE_MS: u64 = 30 * SECOND_MS;
@@ -59,6 +61,8 @@ pub struct Memory {
     tables: RefCell<Tables>,
     /// What user agents say.
     pub agents: Agents,
+    /// What requests of this isolate have changed.
+    pub edits: Edits,
     /// Whether the sender of deliveries is to be woken.
     pub wake: Wake,
     /// Which keys of site events are noted.
@@ -106,6 +110,7 @@ impl Default for Memory {
                 unknown: (0, 0),
             }),
             agents: Agents::default(),
+            edits: Edits::default(),
             wake: Wake::default(),
             noted_keys: NotedKeys::default(),
         }

@@ -20,7 +20,11 @@ fn copy_max_age_ms(wanted: &Wanted) -> u64 {
 
 impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
     async fn load(&self, wanted: &Wanted, now: Timestamp) -> Result<(), Unavailable> {
-        match self.copy(wanted).await {
+        // One from before an edit of this isolate would undo it here until KV has caught up.
+        let is_older = |copy: &Copy| {
+            self.memory.edits.last(wanted).is_some_and(|edited_at| copy.copied_at < edited_at)
+        };
+        match self.copy(wanted).await.filter(|copy| !is_older(copy)) {
             Some(copy)
                 if now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
                     && self.remember(wanted, Some(&copy.row), now) =>
@@ -65,7 +69,12 @@ impl<D: Database, B: Blobs> Stores<D, B> {
         wanted: &Wanted,
         now: Timestamp,
     ) -> Result<(), Unavailable> {
+        let known_edit = self.memory.edits.last(wanted);
         let row = self.row(settings_rows::select(wanted)).await?;
+        if self.memory.edits.last(wanted) != known_edit {
+            // It was edited meanwhile, and memory has what it became.
+            return Ok(());
+        }
         if !self.remember(wanted, row.as_ref(), now) {
             (self.log)(&format!(
                 "configuration: the row of {} cannot be read",

@@ -7,6 +7,9 @@ use crate::domain::time::Timestamp;
 
 impl<D: Database, B: Blobs> ConfigurationCopies for Stores<D, B> {
     async fn changed(&self, what: &[Wanted], now: Timestamp) {
+        for wanted in what {
+            self.memory.edits.note(wanted, now);
+        }
         let Ok(rows) = self.run(what.iter().map(settings_rows::select).collect()).await else {
             for wanted in what {
                 self.forget_everywhere(wanted, now).await;

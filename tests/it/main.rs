@@ -48,6 +48,7 @@ mod deliver_outlived;
 mod deliver_turns;
 mod document;
 mod dry_run;
+mod edits;
 mod erasure;
 mod erasure_copies;
 mod erasure_deliveries;
