@@ -222,6 +222,9 @@ pub const CALL_PREFIX: &str = "op_";
 /// How the names of examinations begin in which a rule of the campaign changed a conversion.
 pub const RULE_PREFIX: &str = "rule_";
 
+/// In a conversion's explanation: which soft cap was full when it was recorded.
+pub const OVER_CAP: &str = "cap";
+
 /// When the postback, call or examination of this name arrived; names begin so.
 pub fn time_in_name(name: &str) -> Option<Timestamp> {
     let (_, rest) = name.split_once('_')?;
@@ -248,7 +251,7 @@ impl Conversion {
     /// Whether it stands against what its sender said before: an operator changed it last, or a soft
     /// cap has let it wait since it was recorded. Only what is new changes it then.
     pub fn withstands_repeats(&self) -> bool {
-        let is_over_cap = self.explanation.iter().any(|(what, _)| *what == "cap");
+        let is_over_cap = self.explanation.iter().any(|(what, _)| *what == OVER_CAP);
         self.is_changed_by_operator() || is_over_cap && self.changed_by.is_none()
     }
 

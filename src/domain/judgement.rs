@@ -16,7 +16,7 @@ use super::attribution::Parties;
 use super::cap::LocalDate;
 use super::click_id::{ClickId, Flags, looks_lower_cased};
 use super::configuration::{Campaign, CampaignState, ConversionsPerClick, Link};
-use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, Source, id_of_test};
+use super::conversion::{BY_COUPON, Conversion, FOR_LIFE, Key, OVER_CAP, Source, id_of_test};
 use super::erasure::{erased_click, keeps_order};
 use super::event::Event;
 use super::exchange::Rate;
@@ -183,7 +183,7 @@ fn decide(case: &Case<'_>, facts: &Facts) -> Result<Judgement, Refusal> {
     let money = money(case, &basis, &rule, &mut warnings)?;
     let mut explanation = vec![("attribution", credit.why), ("status", why)];
     explanation.extend(credit.is_test.then(|| ("test", IS_TEST.to_owned())));
-    explanation.extend(full_cap.map(|cap| ("cap", cap)));
+    explanation.extend(full_cap.map(|cap| (OVER_CAP, cap)));
     explanation.extend(money.because);
     explanation.extend(quality.because);
     explanation.extend(Some(("claims_lost", credit.lost)).filter(|(_, lost)| !lost.is_empty()));

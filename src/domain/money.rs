@@ -30,12 +30,13 @@ pub struct Currency {
 impl Currency {
     /// A currency by its code, in either case.
     pub fn parse(text: &str) -> Option<Self> {
-        let upper = text.to_ascii_uppercase();
-        let code: [u8; 3] = upper.as_bytes().try_into().ok()?;
+        let code: [u8; 3] = text.as_bytes().try_into().ok()?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
         let lists = [(NO_DIGITS, 0), (TWO_DIGITS, 2), (THREE_DIGITS, 3)];
+        // Three letters and a space each; every postback with a currency comes by here.
         let (_, digits) = lists
             .into_iter()
-            .find(|(codes, _)| codes.split_ascii_whitespace().any(|c| c == upper))?;
+            .find(|(codes, _)| codes.as_bytes().chunks(4).any(|c| c.starts_with(&code)))?;
         Some(Self { code, digits })
     }
 
@@ -100,8 +101,9 @@ impl Decimal {
             return None;
         }
         let whole: u128 = whole.parse().ok()?;
-        let fraction: u128 = format!("{fraction:0<width$}", width = SCALE as usize).parse().ok()?;
-        Some(Self(whole * ONE + fraction))
+        let missing_digits = SCALE.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+        let fraction: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+        Some(Self(whole * ONE + fraction * 10_u128.pow(missing_digits)))
     }
 
     /// This many of a currency in minor units, and whether digits had to be rounded away.

@@ -147,6 +147,9 @@ impl Postback {
     /// # Errors
     /// `placeholder_not_replaced` and `invalid_parameter`, with the advertiser's name.
     pub fn mapped(&self, event: &Event, now: Timestamp) -> Result<Option<Self>, Refusal> {
+        if event.parameters.is_empty() {
+            return Ok(None);
+        }
         let (pairs, renamed) = mapping::apply(&self.stored, &event.parameters)?;
         if renamed.is_empty() {
             return Ok(None);

@@ -24,12 +24,13 @@ impl<D: Database, B: Blobs> AnswerCopies for Stores<D, B> {
         if let Some(last) = page.last() {
             let ids = page.iter().map(|conversion| conversion.conversion_id.as_str());
             let key = keys::answers(namespace, last.received_at, ids);
-            let rows: Vec<ConversionRow> = page.iter().map(|c| ConversionRow::of(c)).collect();
+            let rows: Vec<ConversionRow> = page.iter().map(|c| ConversionRow::of_copy(c)).collect();
             self.put_answers(&key, serde_json::to_string(&rows)).await;
         }
         for conversion in alone {
             let key = keys::answer(namespace, &conversion.conversion_id);
-            self.put_answers(&key, serde_json::to_string(&ConversionRow::of(conversion))).await;
+            self.put_answers(&key, serde_json::to_string(&ConversionRow::of_copy(conversion)))
+                .await;
         }
     }
 

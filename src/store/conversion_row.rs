@@ -8,7 +8,7 @@ use super::row::rows;
 use super::{Statement, Value, cap_rows, changes, customer_rows, erased_rows, initial_guard, json};
 use crate::domain::click_id::{Country, Flags};
 use crate::domain::configuration::Status;
-use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, SentMoney, Source};
+use crate::domain::conversion::{BY_COUPON, Conversion, FOR_LIFE, OVER_CAP, SentMoney, Source};
 use crate::domain::delivery::of_conversion::REPORTED_AS;
 use crate::domain::judgement::{Assumptions, InitialBy};
 use crate::domain::money::{Currency, Decimal};
@@ -77,6 +77,17 @@ rows! {
 impl ConversionRow {
     /// The row of a conversion.
     pub(crate) fn of(c: &Conversion) -> Self {
+        Self::explained(c, |_| true)
+    }
+
+    /// The row as a copy keeps it: without the story of the decision, for which the ledger is asked
+    /// anyway, except for what tells a repeat from something new.
+    pub(crate) fn of_copy(c: &Conversion) -> Self {
+        Self::explained(c, |what| what == OVER_CAP)
+    }
+
+    fn explained(c: &Conversion, is_kept: impl Fn(&str) -> bool) -> Self {
+        let kept = c.explanation.iter().filter(|(what, _)| is_kept(what));
         Self {
             conversion_id: c.conversion_id.clone(),
             request_id: c.request_id.clone(),
@@ -113,9 +124,7 @@ impl ConversionRow {
             ),
             goal: c.goal.clone(),
             comment: c.comment.clone(),
-            explanation: json::object(
-                c.explanation.iter().map(|(what, why)| (*what, why.as_str())),
-            ),
+            explanation: json::object(kept.map(|(what, why)| (*what, why.as_str()))),
             revision: c.revision,
             changed_by: c.changed_by.clone(),
             refunds: c.refunds.as_ref().map(changes::refunds_to_text),
@@ -312,7 +321,7 @@ fn explanation(text: &str) -> Vec<(&'static str, String)> {
         "refund",
         "claims_lost",
         "lifetime",
-        "cap",
+        OVER_CAP,
         "rule",
         "test",
         REPORTED_AS,
