@@ -12,7 +12,22 @@ pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// Lower-case hexadecimal digits, two a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Appends a number in decimal digits, with zeros in front of it up to a width. Many texts of a reply
+/// end so, and the general formatting takes ten times as long.
+pub fn push_padded(text: &mut String, number: u64, width: u32) {
+    let (mut unit, mut digits) = (1, 1);
+    while digits < width || number / unit >= 10 {
+        (unit, digits) = (unit * 10, digits + 1);
+    }
+    while unit > 0 {
+        let digit = u32::try_from(number / unit % 10).unwrap_or_default();
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+        unit /= 10;
+    }
 }
 
 /// Decodes one name or value of a query or form, or nothing if the result is not UTF-8.
@@ -102,6 +117,20 @@ pub fn is_address_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_and_bytes_are_written_as_the_general_formatting_does(
+            number in prop_oneof![any::<u64>(), 0u64..2_000], width in 1u32..=10, bytes in any::<Vec<u8>>()
+        ) {
+            let mut text = String::new();
+            push_padded(&mut text, number, width);
+            prop_assert_eq!(text, format!("{number:0width$}", width = width as usize));
+            let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(hex(&bytes), pairs.concat());
+        }
+    }
 
     #[test]
     fn a_query_value_is_decoded_as_browsers_do() {

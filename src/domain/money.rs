@@ -3,6 +3,8 @@
 //! The one rounding rule is half away from zero; amounts here are never negative, so that is
 //! half up. Amounts stay below 2^53, which D1 stores exactly.
 
+use super::encoding::push_padded;
+
 #[cfg(test)]
 mod tests;
 
@@ -53,18 +55,17 @@ impl Currency {
     /// An amount as people write it: `500` minor units of USD are `5.00`.
     pub fn format(&self, minor: i64) -> String {
         let unit = 10u64.pow(u32::from(self.digits));
-        let (sign, minor) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
-        match self.digits {
-            0 => format!("{sign}{minor}"),
-            digits => {
-                format!(
-                    "{sign}{}.{:0width$}",
-                    minor / unit,
-                    minor % unit,
-                    width = usize::from(digits)
-                )
-            }
+        let mut text = String::with_capacity(12);
+        if minor < 0 {
+            text.push('-');
         }
+        let minor = minor.unsigned_abs();
+        push_padded(&mut text, minor / unit, 1);
+        if self.digits > 0 {
+            text.push('.');
+            push_padded(&mut text, minor % unit, self.digits.into());
+        }
+        text
     }
 }
 
@@ -128,11 +129,16 @@ impl Decimal {
     /// The shortest way to write the number; equal numbers are written equally.
     pub fn normalised(self) -> String {
         let (whole, fraction) = (self.0 / ONE, self.0 % ONE);
-        if fraction == 0 {
-            return whole.to_string();
+        let mut text = whole.to_string();
+        if let Some(mut fraction) = u64::try_from(fraction).ok().filter(|fraction| *fraction > 0) {
+            let mut width = SCALE;
+            while fraction.is_multiple_of(10) {
+                (fraction, width) = (fraction / 10, width - 1);
+            }
+            text.push('.');
+            push_padded(&mut text, fraction, width);
         }
-        let digits = format!("{fraction:0width$}", width = SCALE as usize);
-        format!("{whole}.{}", digits.trim_end_matches('0'))
+        text
     }
 }
 

@@ -1,5 +1,7 @@
 //! Time as an argument: milliseconds since 1970, and RFC 3339 text. There is no `now` here.
 
+use super::encoding::push_padded;
+
 /// Milliseconds since 1970-01-01T00:00:00Z. Fits 48 bits until the year 10889.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
@@ -50,13 +52,24 @@ impl Timestamp {
         let days = (self.0 / DAY_MS) as i64;
         let in_day = self.0 % DAY_MS;
         let (year, month, day) = civil_from_days(days);
-        format!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-            in_day / HOUR_MS,
-            in_day / MINUTE_MS % 60,
-            in_day / SECOND_MS % 60,
-            in_day % SECOND_MS
-        )
+        let (hour, minute) = (in_day / HOUR_MS, in_day / MINUTE_MS % 60);
+        let (second, ms) = (in_day / SECOND_MS % 60, in_day % SECOND_MS);
+        let mut text = String::with_capacity(24);
+        // Replies and explanations are full of times; formatting each would take ten times as long.
+        let parts = [
+            (year.unsigned_abs(), 4, '-'),
+            (month.unsigned_abs(), 2, '-'),
+            (day.unsigned_abs(), 2, 'T'),
+            (hour, 2, ':'),
+            (minute, 2, ':'),
+            (second, 2, '.'),
+            (ms, 3, 'Z'),
+        ];
+        for (number, width, end) in parts {
+            push_padded(&mut text, number, width);
+            text.push(end);
+        }
+        text
     }
 
     /// Reads RFC 3339 (any offset) or Unix seconds (digits only).
