@@ -26,7 +26,8 @@ let spaces = 0;
 beforeEach(async () => {
   receiver.got.length = 0;
   shop = await createNamespace(worker, `pixels${++spaces}`, { collect_origins: [site.origin] });
-  scene = await shop.campaign({}, { landing: `${site.origin}/landing` });
+  // Amounts that are not trusted are told to nobody.
+  scene = await shop.campaign({ is_amount_trusted: true }, { landing: `${site.origin}/landing` });
 });
 
 /** Tells the receiver what the pixel can read. */
