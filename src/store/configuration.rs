@@ -20,13 +20,15 @@ fn copy_max_age_ms(wanted: &Wanted) -> u64 {
 
 impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
     async fn load(&self, wanted: &Wanted, now: Timestamp) -> Result<(), Unavailable> {
-        // One from before an edit of this isolate would undo it here until KV has caught up.
-        let is_older = |copy: &Copy| {
-            self.memory.edits.last(wanted).is_some_and(|edited_at| copy.copied_at < edited_at)
-        };
-        match self.copy(wanted).await.filter(|copy| !is_older(copy)) {
+        let copy = self.copy(wanted).await;
+        // One from before an edit of this isolate would undo it here until KV has caught up. It
+        // serves only if neither ledger nor memory has anything else.
+        let is_older = copy.as_ref().zip(self.memory.edits.last(wanted));
+        let is_older = is_older.is_some_and(|(copy, edited_at)| copy.copied_at < edited_at);
+        match copy {
             Some(copy)
-                if now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
+                if !is_older
+                    && now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
                     && self.remember(wanted, Some(&copy.row), now) =>
             {
                 Ok(())
@@ -35,9 +37,10 @@ impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
             stale => match self.read_from_ledger(wanted, now).await {
                 Ok(()) => Ok(()),
                 Err(Unavailable) => {
+                    let from_memory = is_older && self.memory.keep_serving(wanted, now);
                     let from_copy =
-                        stale.is_some_and(|copy| self.remember(wanted, Some(&copy.row), now));
-                    if from_copy || self.memory.keep_serving(wanted, now) {
+                        || stale.is_some_and(|copy| self.remember(wanted, Some(&copy.row), now));
+                    if from_memory || from_copy() || self.memory.keep_serving(wanted, now) {
                         Ok(())
                     } else {
                         Err(Unavailable)

@@ -1,9 +1,12 @@
 //! An edit holds at once in the isolate that made it, whatever older copies it meets afterwards.
 
+use backtrail::app::memory::Wanted;
+use backtrail::domain::namespace::Namespace;
 use backtrail::http::request::Method;
 use backtrail::store::Blobs as _;
 use serde_json::json;
 
+use crate::support::database::Break;
 use crate::support::shop::{location, person};
 use crate::support::{Shop, World, block_on};
 
@@ -43,6 +46,24 @@ fn an_older_copy_does_not_undo_an_edit_where_it_was_made() {
     puts(&world, key, &newer);
     world.waits_ms(31_000);
     assert!(!leads(&world, &shop).starts_with("https://shop.example/new"));
+}
+
+#[test]
+fn an_older_copy_serves_where_nothing_else_does() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({}));
+    let key = "config/c/demo/1";
+    leads(&world, &shop);
+    let older = world.stores.blobs.text(key).unwrap();
+    world.waits_ms(1_000);
+    shop.operator.changes("landing-pages/1", json!({ "url": "https://shop.example/new" }));
+    puts(&world, key, &older);
+    world.waits_ms(60_000);
+    world.database().breaks(Break::BeforeCommit, 9);
+    // Memory is too old, but newer than the copy.
+    assert!(leads(&world, &shop).starts_with("https://shop.example/new"));
+    world.isolate.memory.forget(&Wanted::Campaign(Namespace::parse("demo").unwrap(), 1));
+    assert!(leads(&world, &shop).starts_with("https://shop.example/"));
 }
 
 fn copied_at(text: &str) -> u64 {

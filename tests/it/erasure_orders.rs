@@ -65,3 +65,14 @@ fn a_new_sale_of_an_erased_customer_is_paid_for_whatever_its_order() {
         }
     }
 }
+
+#[test]
+fn an_order_that_nobody_erased_is_another_one_than_none() {
+    let world = World::new();
+    let shop = Shop::with(&world, json!({ "conversions_per_click": "one" }));
+    let click_id = shop.clicks(1);
+    shop.reports(200, &format!("click_id={click_id}&amount=20.00"));
+    let other = format!("click_id={click_id}&order_id={ORDER}");
+    shop.is_refused((422, "repeated_conversion"), &other);
+    shop.is_refused((404, "unknown_order"), &format!("{other}&status=refunded"));
+}

@@ -8,6 +8,7 @@ use super::{Case, key};
 use crate::domain::attribution::Customer;
 use crate::domain::cap::{Place, Use};
 use crate::domain::conversion::Conversion;
+use crate::domain::erasure::keeps_order;
 use crate::domain::examination::is_doubtful;
 
 /// What the store knows about a case.
@@ -65,9 +66,15 @@ pub struct Question {
     /// Where the uses of caps are asked for, and of which campaign.
     pub places: (u32, Vec<Place>),
     /// The click that would be credited, where it has to be known before a commit whether it was
-    /// erased: of a dry run, which has none, and of reasons, which a change would keep; and where it is asked of
-    /// a customer anyway.
+    /// erased: of a dry run, which has none, of reasons, which a change would keep, and of an order
+    /// that an erasure takes away; and where it is asked of a customer anyway.
     pub credited_click: Option<String>,
+}
+
+/// Whether the judgement depends on whether the click was erased, and no commit would find out.
+fn must_know_erased(case: &Case<'_>) -> bool {
+    let may_lack_order = case.postback.order_id.as_deref().is_some_and(|id| !keeps_order(id));
+    case.postback.is_dry_run || may_lack_order
 }
 
 impl Question {
@@ -97,7 +104,7 @@ impl Question {
             credited_click: case
                 .click
                 .text()
-                .filter(|_| case.postback.is_dry_run || case.postback.has_reason())
+                .filter(|_| case.postback.has_reason() || must_know_erased(case))
                 .map(str::to_owned),
         }
     }
@@ -132,7 +139,7 @@ impl Assumptions {
             credited_click: conversion
                 .click_id
                 .clone()
-                .filter(|_| case.postback.is_dry_run || customer_of(case).is_some()),
+                .filter(|_| customer_of(case).is_some() || must_know_erased(case)),
             ..Question::about(case)
         };
         let initial = event.map(|event| events::assumed_initial(case, event, conversion));

@@ -26,8 +26,10 @@ pub(super) fn repeat(
     let wanted = wanted.map(|word| map_status(word, case.campaign)).transpose();
     let is_refund = wanted == Ok(Some(Status::Refunded));
     let has_new_order = match (&case.postback.order_id, &known.order_id) {
-        // It may have been erased, so whoever names the conversion otherwise means this one.
-        (Some(sent), None) => keeps_order(sent),
+        // That of somebody erased was taken away; whoever names the conversion otherwise means this one.
+        (Some(sent), None) => {
+            keeps_order(sent) || !facts.is_click_erased && !facts.is_customer_erased
+        }
         (Some(sent), Some(known)) => sent != known,
         (None, _) => false,
     };
