@@ -72,15 +72,17 @@ pub struct Memory {
 struct Tables {
     namespaces: Table<Namespace, NamespaceSettings>,
     hosts: Table<String, Namespace>,
-    campaigns: Table<(Rc<str>, u32), Campaign>,
-    links: Table<(Rc<str>, u32), Link>,
-    default_links: Table<(Rc<str>, u32, u32), u32>,
-    advertisers: Table<(Rc<str>, u32), Advertiser>,
+    campaigns: Table<(Name, u32), Campaign>,
+    links: Table<(Name, u32), Link>,
+    default_links: Table<(Name, u32, u32), u32>,
+    advertisers: Table<(Name, u32), Advertiser>,
     /// Coupons and custom ids; each kind of table is a kilobyte of the module.
     codes: Table<Wanted, Coded>,
-    connectors: Table<(Rc<str>, u32), Connectors>,
+    connectors: Table<(Name, u32), Connectors>,
     /// One shared copy of each namespace's name, for the keys of the other tables.
-    names: LruCache<String, Rc<str>>,
+    names: LruCache<String, Name>,
+    /// The name that was wanted last.
+    last_name: Name,
     due: HashSet<Wanted>,
     /// What is being refreshed, and since when.
     refreshing: HashMap<Wanted, Timestamp>,
@@ -105,6 +107,7 @@ impl Default for Memory {
                 codes: table(CODES),
                 connectors: table(CONNECTORS),
                 names: table(NAMESPACES),
+                last_name: Name("".into()),
                 due: HashSet::new(),
                 refreshing: HashMap::new(),
                 unknown: (0, 0),
@@ -117,15 +120,40 @@ impl Default for Memory {
     }
 }
 
+/// The shared copy of a namespace's name, told from others by its place: a click looks several tables
+/// up, and none of them reads the name again. A name that was forgotten and comes back has another
+/// place; what was remembered under the former one is then not found any more, and read again.
+#[derive(Clone)]
+struct Name(Rc<str>);
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Name {}
+
+impl std::hash::Hash for Name {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
+}
+
 impl Tables {
     /// The shared copy of a name: finding it allocates nothing.
-    fn name(&mut self, namespace: &Namespace) -> Rc<str> {
-        if let Some(name) = self.names.get(namespace.as_str()) {
-            return Rc::clone(name);
+    fn name(&mut self, namespace: &Namespace) -> Name {
+        if *self.last_name.0 != *namespace.as_str() {
+            self.last_name = match self.names.get(namespace.as_str()) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = Name(namespace.as_str().into());
+                    self.names.put(namespace.as_str().to_owned(), name.clone());
+                    name
+                }
+            };
         }
-        let name: Rc<str> = namespace.as_str().into();
-        self.names.put(namespace.as_str().to_owned(), Rc::clone(&name));
-        name
+        self.last_name.clone()
     }
 }
 

@@ -99,19 +99,39 @@ pub struct ClickId {
 
 impl ClickId {
     fn signed_bytes(&self, key_number: u8) -> [u8; SIGNED] {
-        let mut bytes = [0; SIGNED];
-        let fields = [(VERSION << 4) | (key_number & 15), self.flags.bits()]
-            .into_iter()
-            .chain(self.shard.to_be_bytes())
-            .chain(low_six_bytes(self.time.ms()))
-            .chain(self.ref_id.to_be_bytes())
-            .chain(self.country.map_or([0, 0], |c| c.0))
-            .chain(low_six_bytes(self.page))
-            .chain(self.ordinal.to_be_bytes());
-        for (to, from) in bytes.iter_mut().zip(fields) {
-            *to = from;
-        }
-        bytes
+        let version_and_key = (VERSION << 4) | (key_number & 15);
+        let [s0, s1] = self.shard.to_be_bytes();
+        let [_, _, t0, t1, t2, t3, t4, t5] = self.time.ms().to_be_bytes();
+        let [l0, l1, l2, l3] = self.ref_id.to_be_bytes();
+        let [c0, c1] = self.country.map_or([0, 0], |country| country.0);
+        let [_, _, p0, p1, p2, p3, p4, p5] = self.page.to_be_bytes();
+        let [o0, o1] = self.ordinal.to_be_bytes();
+        [
+            version_and_key,
+            self.flags.bits(),
+            s0,
+            s1,
+            t0,
+            t1,
+            t2,
+            t3,
+            t4,
+            t5,
+            l0,
+            l1,
+            l2,
+            l3,
+            c0,
+            c1,
+            p0,
+            p1,
+            p2,
+            p3,
+            p4,
+            p5,
+            o0,
+            o1,
+        ]
     }
 
     fn from_signed_bytes(bytes: &[u8; SIGNED]) -> Option<Self> {
@@ -154,10 +174,6 @@ impl ClickId {
             ordinal: u16::from_be_bytes([o0, o1]),
         })
     }
-}
-
-fn low_six_bytes(number: u64) -> impl Iterator<Item = u8> {
-    number.to_be_bytes().into_iter().skip(2)
 }
 
 /// One secret of `CLICK_KEYS`.

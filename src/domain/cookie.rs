@@ -46,7 +46,8 @@ fn campaign_number(digits: &str) -> Option<u32> {
 
 /// The name of a campaign's cookie.
 pub fn campaign_cookie_name(campaign: u32) -> String {
-    format!("{NAME}_{campaign}")
+    // Joined instead of formatted: every click has one.
+    [NAME, "_", &campaign.to_string()].concat()
 }
 
 /// The value of a `Set-Cookie` header. Name and value must be ours (letters, digits, `-`, `_`).

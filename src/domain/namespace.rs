@@ -1,5 +1,6 @@
 //! A namespace's name, and what a host name says about it (wire.md 1).
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The end of the first label of a tracking host.
@@ -44,13 +45,19 @@ impl fmt::Display for Namespace {
 }
 
 /// A host without port and trailing dot, in lower case.
-pub fn bare_host(host: &str) -> String {
+pub fn bare_host(host: &str) -> Cow<'_, str> {
     let without_port = match host.rsplit_once(':') {
         // A colon inside brackets belongs to an IPv6 address.
         Some((name, port)) if !port.contains(']') => name,
         _ => host,
     };
-    without_port.strip_suffix('.').unwrap_or(without_port).to_ascii_lowercase()
+    let bare = without_port.strip_suffix('.').unwrap_or(without_port);
+    // Browsers and the platform send lower case.
+    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
+    }
 }
 
 /// The namespace that a bare host names by its first label, if it does.

@@ -43,10 +43,29 @@ function pack({ method, url, headers, cf }) {
   );
 }
 
+// What the redirects of clicks are copied from. To copy a response and append what is the click's own takes half as long as
+// to make one of a status and headers (docs/performance.md). It has no body, so that it belongs to no request.
+const REDIRECT = new Response(null, { status: 302, headers: { "cache-control": "no-store" } });
+
+// Line 1 says what is to be done behind the reply, a letter each, line 2 the address; each further one is a cookie.
+function redirect(packed, env, ctx) {
+  // Places are searched for instead of splitting: fewer strings and lists are made.
+  let end = packed.indexOf("\n");
+  for (let at = 0; at < end; at += 1) ctx.waitUntil(behind(env, packed[at]));
+  const response = REDIRECT.clone();
+  const { headers } = response;
+  for (let name = "location"; end < packed.length; name = "set-cookie") {
+    const start = end + 1;
+    end = packed.indexOf("\n", start);
+    if (end < 0) end = packed.length;
+    headers.append(name, packed.slice(start, end));
+  }
+  return response;
+}
+
 // Line 1 is the status and, behind a space, what is to be done behind the reply, a letter each.
 function unpack(head, body, env, ctx) {
-  // Places are searched for instead of splitting: fewer strings and lists are made. The runtime takes a list of pairs apart
-  // slowly; appending saves a tenth of a redirect.
+  // The runtime takes a list of pairs apart slowly, so headers are appended.
   let end = head.indexOf("\n");
   if (end < 0) end = head.length;
   for (let at = 4; at < end; at += 1) ctx.waitUntil(behind(env, head[at]));
@@ -103,9 +122,9 @@ export default {
       try {
         const { headers, cf } = request;
         const packed = packClick(method, url, headers, cf);
-        let head = click(packed, Date.now());
-        if (head === "") head = click(packed + packNetwork(headers, cf), Date.now());
-        if (head !== undefined) return unpack(head, null, env, ctx);
+        let followed = click(packed, Date.now());
+        if (followed === "") followed = click(packed + packNetwork(headers, cf), Date.now());
+        if (followed !== undefined) return redirect(followed, env, ctx);
       } catch {
         // A panic; its hook has marked the instance, and the framework starts a fresh one below.
       }

@@ -19,8 +19,9 @@ use worker as _;
 use crate::app::deliver::{self, Means};
 use crate::app::errands;
 use crate::app::examine::examine_missed;
-use crate::app::follow::Missing;
+use crate::app::follow::{Followed, Missing};
 use crate::app::outlived::tidy_up;
+use crate::app::pages::Duty;
 use crate::app::settings::{Moment, Settings};
 use crate::app::steps::Budget as _;
 use crate::domain::time::Timestamp;
@@ -88,9 +89,9 @@ fn stores(
     }
 }
 
-/// A visitor's click, answered synchronously from memory; `None` if something has to be loaded
-/// first, an empty text if the visitor's network has to be packed as well. `packed` is the request
-/// in the order of [`packed`].
+/// Where a visitor's click leads, synchronously from memory: the packed redirect; an empty text if the
+/// visitor's network has to be packed as well; `None` if something has to be loaded first, or the
+/// answer is a page. `packed` is the request in the order of [`packed`].
 #[wasm_bindgen]
 pub fn click(packed: &str, now_ms: f64) -> Option<String> {
     let settings = SETTINGS.with_borrow(Clone::clone)?;
@@ -98,9 +99,11 @@ pub fn click(packed: &str, now_ms: f64) -> Option<String> {
     ISOLATE.with(|isolate| {
         let moment = moment(timestamp(now_ms));
         match http_click::from_memory(isolate, &settings, &moment, &request) {
-            Ok(answer) => Some(packed::head(&answer, &duties(&answer, isolate))),
+            Ok(Followed::Redirect { location, cookies, duty }) => {
+                packed::redirect(&duties(duty, isolate), &location, &cookies)
+            }
             Err(Missing::Origin) => Some(String::new()),
-            Err(Missing::Value(_)) => None,
+            Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,
         }
     })
 }
@@ -119,7 +122,7 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
     let app = App { ports: &stores, isolate: &isolate, settings: &settings, moment: moment(now()) };
     let mut answer = http::respond(&app, &request).await;
     let errand = answer.errand.take();
-    let mut duties = duties(&answer, &isolate);
+    let mut duties = duties(answer.duty, &isolate);
     if let Some(errand) = errand {
         let (refusals, answers) = (&isolate.refusals, &isolate.answers);
         duties.push_str(errands::duty(refusals, answers, &isolate.doubts, errand, now()));
@@ -132,12 +135,12 @@ pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsVal
 }
 
 /// What is to be done behind a reply, one letter each; see [`behind`].
-fn duties(answer: &http::Answer, isolate: &Isolate) -> String {
+fn duties(duty: Duty, isolate: &Isolate) -> String {
     let mut duties = String::new();
-    if answer.duty.has_opened {
+    if duty.has_opened {
         duties.push('o');
     }
-    if answer.duty.has_overdue {
+    if duty.has_overdue {
         duties.push('w');
     }
     if isolate.memory.has_due() {

@@ -18,7 +18,7 @@ const MAX_LOADS: usize = 6;
 pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
     for _ in 0..MAX_LOADS {
         match from_memory(app.isolate, app.settings, &app.moment, request) {
-            Ok(answer) => return answer,
+            Ok(followed) => return answer(followed),
             Err(Missing::Value(wanted)) => {
                 if app.ports.load(&wanted, app.moment.now).await.is_err() {
                     break;
@@ -31,7 +31,7 @@ pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -
     unavailable().into()
 }
 
-/// Answers a click from memory alone: no promise, no crossing but the packed ones.
+/// Follows a click from memory alone: no promise, no crossing but the packed ones.
 ///
 /// # Errors
 /// What has to be loaded or handed over first.
@@ -40,9 +40,9 @@ pub fn from_memory(
     settings: &Settings,
     moment: &Moment<'_>,
     request: &Request<'_>,
-) -> Result<Answer, Missing> {
+) -> Result<Followed, Missing> {
     let Some(namespace) = namespace(isolate, settings, moment, request)? else {
-        return Ok(nowhere().into());
+        return Ok(Followed::Nowhere);
     };
     let headers = &request.headers;
     let arrival = Arrival {
@@ -60,7 +60,13 @@ pub fn from_memory(
         origin: request.origin(),
         is_head: request.method == Method::Head,
     };
-    Ok(match follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)? {
+    follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)
+}
+
+/// The response. The edge makes that of most redirects itself, with the same headers, from what
+/// [`from_memory`] gives.
+fn answer(followed: Followed) -> Answer {
+    match followed {
         Followed::Nowhere => nowhere().into(),
         Followed::Redirect { location, cookies, duty } => {
             let mut response = Response::empty(302).with("location", location);
@@ -69,7 +75,7 @@ pub fn from_memory(
             }
             Answer { response, duty, errand: None }
         }
-    })
+    }
 }
 
 fn namespace(

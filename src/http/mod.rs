@@ -155,7 +155,7 @@ pub(crate) fn host_of(request: &Request<'_>) -> Host {
     let host = request.bare_host();
     match namespace::of_host(&host) {
         Some(namespace) => Host::Names(namespace),
-        None if is_host_name(&host) => Host::MayBeCustom(host),
+        None if is_host_name(&host) => Host::MayBeCustom(host.into_owned()),
         None => Host::Anonymous,
     }
 }

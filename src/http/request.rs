@@ -117,7 +117,7 @@ impl<'a> Request<'a> {
     /// A request from its method, its absolute URL (`http://host/path?query`) and the rest.
     /// `None` if the URL is not absolute.
     pub fn new(method: Method, url: &'a str, headers: Headers<'a>, body: &'a [u8]) -> Option<Self> {
-        let (_scheme, rest) = url.split_once("://")?;
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
         // A fragment is never sent; one that arrives all the same is no part of the query.
         let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
         let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
     }
 
     /// The host in lower case, without port and trailing dot.
-    pub fn bare_host(&self) -> String {
+    pub fn bare_host(&self) -> Cow<'a, str> {
         bare_host(self.host)
     }
 
