@@ -319,3 +319,40 @@ impl Memory {
         second != now.seconds() || count < MAX_UNKNOWN_PER_SECOND
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_forgotten_and_comes_back_finds_nothing_of_others_and_nothing_stale() {
+        let memory = Memory::default();
+        let now = Timestamp::from_ms(1);
+        let name = |number: usize| Namespace::parse(&format!("n{number}")).unwrap();
+        let link = |affiliate_id| Link {
+            id: 7,
+            campaign_id: 1,
+            affiliate_id,
+            is_active: true,
+            is_test: false,
+            own_customers: [0; 2],
+        };
+        let wanted = |number| Wanted::Link(name(number), 7);
+        let affiliate = |number| match memory.link(&name(number), 7, now) {
+            Lookup::Known(link) => Some(link.affiliate_id),
+            Lookup::Absent | Lookup::Unread => None,
+        };
+        memory.remember(&wanted(0), Value::Link(Some(link(10))), now);
+        memory.remember(&wanted(1), Value::Link(Some(link(11))), now);
+        assert_eq!([affiliate(0), affiliate(1), affiliate(2)], [Some(10), Some(11), None]);
+        // So many names that the first ones are forgotten.
+        for number in 0..=NAMESPACES {
+            assert_eq!(affiliate(2 + number), None);
+        }
+        assert_eq!([affiliate(0), affiliate(1)], [None, None]);
+        memory.remember(&wanted(0), Value::Link(Some(link(20))), now);
+        assert_eq!([affiliate(0), affiliate(1)], [Some(20), None]);
+        memory.forget(&wanted(0));
+        assert_eq!(affiliate(0), None);
+    }
+}
