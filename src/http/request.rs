@@ -115,7 +115,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A request from its method, its absolute URL (`http://host/path?query`) and the rest.
-    /// `None` if the URL is not absolute.
+    /// `None` if the URL is not one of http or https.
     pub fn new(method: Method, url: &'a str, headers: Headers<'a>, body: &'a [u8]) -> Option<Self> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
         // A fragment is never sent; one that arrives all the same is no part of the query.
