@@ -100,7 +100,7 @@ pub fn click(packed: &str, now_ms: f64) -> Option<String> {
         let moment = moment(timestamp(now_ms));
         match http_click::from_memory(isolate, &settings, &moment, &request) {
             Ok(Followed::Redirect { location, cookies, duty }) => {
-                packed::redirect(&duties(duty, isolate), &location, &cookies)
+                Some(packed::redirect(&duties(duty, isolate), &location, &cookies))
             }
             Err(Missing::Origin) => Some(String::new()),
             Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,

@@ -63,22 +63,24 @@ pub(super) fn head(answer: &Answer, duties: &str) -> String {
     head
 }
 
-/// A click's redirect: the duties, the address, then each cookie, a line each. `None` if the address
-/// could break its header: callers encode what comes from outside, so this is a second line of defence,
-/// and the general way drops that header. Cookies are ours from end to end.
-pub(super) fn redirect(duties: &str, location: &str, cookies: &[String]) -> Option<String> {
-    if location.bytes().any(|byte| byte.is_ascii_control()) {
-        return None;
-    }
+/// A click's redirect: the duties, the address, then each cookie, a line each. What could break the
+/// address's header is left out: callers encode what comes from outside, so this is a second line of
+/// defence, and the click is recorded already, so it is not followed again. Cookies are ours from end
+/// to end.
+pub(super) fn redirect(duties: &str, location: &str, cookies: &[String]) -> String {
     let mut packed = String::with_capacity(512);
     packed.push_str(duties);
     packed.push('\n');
-    packed.push_str(location);
+    if location.bytes().any(|byte| byte.is_ascii_control()) {
+        packed.extend(location.chars().filter(|letter| !letter.is_ascii_control()));
+    } else {
+        packed.push_str(location);
+    }
     for cookie in cookies {
         packed.push('\n');
         packed.push_str(cookie);
     }
-    Some(packed)
+    packed
 }
 
 /// Head and body as JavaScript takes them.
