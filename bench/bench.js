@@ -55,6 +55,12 @@ function options() {
 class Bench {
   started = Date.now();
 
+  /**
+   * The redirects are measured in so many isolates of each arm, in turns: in some isolates the runtime never optimises one
+   * function or another, on either side, for as long as they live, so that one isolate of each would compare luck.
+   */
+  isolates = 5;
+
   constructor(settings, folder, debugging) {
     this.options = settings;
     this.folder = folder;
@@ -64,7 +70,7 @@ class Bench {
   async load() {
     this.parts = [];
     this.sources = {};
-    for (const name of CONTROLS) this.parts.push({ name, modules: await arm(name) });
+    for (const name of CONTROLS) this.parts.push({ name, modules: await arm(name), isControl: true });
     this.sources.redirect = this.parts[0].modules;
     if (!this.options.controls) {
       const { plain, counting } = await backtrail(this.options.entry);
@@ -72,6 +78,11 @@ class Bench {
       this.parts.push({ name: "backtrail_off", modules: plain, bindings: { ...BINDINGS, CLICK_RECORDING: "off" } });
       this.parts.push({ name: "backtrail_on", modules: plain, bindings: BINDINGS });
       this.parts.push({ name: "backtrail_counted", modules: counting, bindings: BINDINGS });
+    }
+    if (this.options.only?.includes("redirect") ?? true) {
+      for (const part of this.parts.filter(({ name }) => name === "redirect" || name === "backtrail_off")) {
+        for (let n = 2; n <= this.isolates; n += 1) this.parts.push({ ...part, name: `${part.name}_${n}` });
+      }
     }
     // A binding is JSON: modules that are not text travel as base64.
     const portable = (modules) =>
@@ -100,11 +111,10 @@ class Bench {
   }
 
   async seed() {
-    for (const { name } of this.parts) {
-      const control = CONTROLS.includes(name);
-      const statements = [...migrations(), ...(control ? controlSchema() : [])];
+    for (const { name, isControl } of this.parts) {
+      const statements = [...migrations(), ...(isControl ? controlSchema() : [])];
       await this.server.ask(name, "sql", { statements });
-      if (!control) await seed(this.server.urls[name]);
+      if (!isControl) await seed(this.server.urls[name]);
     }
   }
 
@@ -114,6 +124,11 @@ class Bench {
 
   names() {
     return this.parts.map(({ name }) => name);
+  }
+
+  /** One of an arm's isolates, counted from 1. */
+  isolate(name, n) {
+    return n === 1 ? name : `${name}_${n}`;
   }
 
   arms(...names) {

@@ -4,6 +4,7 @@
 //! followed again; so there is one path, and it costs no promise when memory knows.
 
 mod drawn;
+mod redirect;
 mod traced;
 mod trial;
 
@@ -25,6 +26,7 @@ use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
 use crate::domain::web_address::{self, WebAddress};
 use drawn::{page_name, random_digits};
+pub use redirect::Redirect;
 pub use traced::Missing;
 
 /// A request for `/click`, read but not judged.
@@ -54,14 +56,7 @@ pub struct Arrival<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Followed {
     /// On, with cookies.
-    Redirect {
-        /// The address.
-        location: String,
-        /// Values of `Set-Cookie`.
-        cookies: Vec<String>,
-        /// What is to be done behind the reply.
-        duty: Duty,
-    },
+    Redirect(Redirect),
     /// There is no destination.
     Nowhere,
 }
@@ -189,13 +184,13 @@ impl Click<'_> {
             } else {
                 Duty::default()
             };
-            return Followed::Redirect { location, cookies: Vec::new(), duty };
+            return Followed::Redirect(Redirect { lines: location, duty });
         }
         let id = self.id(link, place);
         // Without any key nothing could be signed; the visitor is redirected all the same.
         let click_id = self.space.click_keys.sign(&id).unwrap_or_default();
-        let location = self.location(&destination, campaign, link, &click_id);
-        let cookies = self.cookies(campaign, &click_id);
+        let mut lines = self.location(&destination, campaign, link, &click_id);
+        self.write_cookies(&mut lines, campaign, &click_id);
         let duty = if self.settings.is_recording && !self.arrival.is_head {
             let landing_page_id = match &destination {
                 Destination::Page(page) => Some(page.id),
@@ -206,7 +201,7 @@ impl Click<'_> {
         } else {
             Duty::default()
         };
-        Followed::Redirect { location, cookies, duty }
+        Followed::Redirect(Redirect { lines, duty })
     }
 
     fn destination<'c>(
@@ -260,12 +255,13 @@ impl Click<'_> {
         click_id: &str,
     ) -> String {
         let values = |name: Macro| self.value(name, Some(campaign), Some(link), click_id);
-        let mut location = String::with_capacity(256);
-        let has_click_id = match destination {
-            Destination::Page(page) => {
+        // Address and two cookies of a usual click.
+        let mut location = String::with_capacity(512);
+        match destination {
+            Destination::Page(page) if click_id.is_empty() => {
                 page.template.render_into(&mut location, &values);
-                page.template.mentions(Macro::ClickId)
             }
+            Destination::Page(page) => page.with_click_id.render_into(&mut location, &values),
             Destination::DeepLink(address) => {
                 location.push_str(address.as_str());
                 // A deep link copied from an address bar brings the id of an earlier visit.
@@ -275,11 +271,11 @@ impl Click<'_> {
                     value.render_plain_into(&mut rendered, &values);
                     template::append_parameter(&mut location, name, &rendered);
                 }
-                false
+                if !click_id.is_empty() {
+                    let name = &campaign.click_id_parameter;
+                    template::append_parameter(&mut location, name, click_id);
+                }
             }
-        };
-        if !has_click_id && !click_id.is_empty() {
-            template::append_parameter(&mut location, &campaign.click_id_parameter, click_id);
         }
         location
     }
@@ -293,24 +289,21 @@ impl Click<'_> {
             Some(template) => {
                 let mut location = String::new();
                 template.render_into(&mut location, &|name| self.value(name, campaign, link, ""));
-                Followed::Redirect { location, cookies: Vec::new(), duty: Duty::default() }
+                Followed::Redirect(Redirect::to(location))
             }
         }
     }
 
-    fn cookies(&self, campaign: &Campaign, click_id: &str) -> Vec<String> {
+    /// Appends the cookies, a line each.
+    fn write_cookies(&self, lines: &mut String, campaign: &Campaign, click_id: &str) {
         if self.visit.has_gpc || self.visit.is_embedded || click_id.is_empty() {
-            return Vec::new();
+            return;
         }
-        let max_age = campaign.window_days.saturating_mul(86_400);
-        let set =
-            |name: &str| cookie::set_cookie(name, click_id, max_age, self.space.is_pixels_enabled);
-        let mut cookies = vec![set(cookie::NAME), set(&cookie::campaign_cookie_name(campaign.id))];
-        let expired = cookie::campaigns_to_expire(self.arrival.cookie, campaign.id);
-        cookies.extend(
-            expired.into_iter().map(|id| cookie::expire_cookie(&cookie::campaign_cookie_name(id))),
-        );
-        cookies
+        campaign.cookies.write(lines, click_id, self.space.is_pixels_enabled);
+        for id in cookie::campaigns_to_expire(self.arrival.cookie, campaign.id) {
+            lines.push('\n');
+            lines.push_str(&cookie::expire_campaign_cookie(id));
+        }
     }
 
     fn value<'v>(

@@ -279,9 +279,8 @@ impl ClickKeys {
         let (number, mac) = self.keys.first()?;
         let signed = id.signed_bytes(*number);
         let mut bytes = [0; BYTES];
-        for (to, from) in bytes.iter_mut().zip(signed.iter().chain(&tag(mac, &signed))) {
-            *to = *from;
-        }
+        *bytes.first_chunk_mut()? = signed;
+        *bytes.last_chunk_mut()? = tag(mac, &signed);
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 

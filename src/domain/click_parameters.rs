@@ -66,15 +66,22 @@ pub fn parse(query: &str) -> ClickParameters<'_> {
             ));
             break;
         }
-        let (Some(name), Some(value)) = (encoding::decode(name), encoding::decode(value)) else {
-            click.warn(Warning::general(
-                WarningCode::DroppedParameter,
-                "A parameter was dropped because it is not UTF-8.",
-            ));
-            continue;
+        let is_taken = if encoding::is_plain(name) && encoding::is_plain(value) {
+            // Most are; nothing is decoded, trimmed or copied.
+            name.is_empty() || value.is_empty() || click.take(name, value)
+        } else {
+            let (Some(name), Some(value)) = (encoding::decode(name), encoding::decode(value))
+            else {
+                click.warn(Warning::general(
+                    WarningCode::DroppedParameter,
+                    "A parameter was dropped because it is not UTF-8.",
+                ));
+                continue;
+            };
+            let value = encoding::trim_spaces(value);
+            name.is_empty() || value.is_empty() || click.take(name, value)
         };
-        let value = encoding::trim_spaces(value);
-        if !value.is_empty() && !name.is_empty() && !click.take(name, value) {
+        if !is_taken {
             overflow += 1;
         }
     }
@@ -91,6 +98,10 @@ pub fn parse(query: &str) -> ClickParameters<'_> {
     click
 }
 
+/// A name or value: as it stands in the query, or decoded.
+trait Text<'a>: AsRef<str> + Into<Cow<'a, str>> {}
+impl<'a, T: AsRef<str> + Into<Cow<'a, str>>> Text<'a> for T {}
+
 /// What became of one parameter.
 enum Outcome {
     Taken,
@@ -100,33 +111,35 @@ enum Outcome {
 
 impl<'a> ClickParameters<'a> {
     /// Takes one parameter; false if it is an unknown one over the bounds.
-    fn take(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> bool {
+    fn take<T: Text<'a>>(&mut self, name: T, value: T) -> bool {
         let outcome = match name.as_ref() {
-            "campaign_id" | "offer" | "offer_id" => take_id(&mut self.campaign_id, &value),
-            "ref_id" => take_id(&mut self.ref_id, &value),
-            "affiliate_id" | "publisher" | "aff_id" => take_id(&mut self.affiliate_id, &value),
-            "lp" => take_id(&mut self.lp, &value),
+            "campaign_id" | "offer" | "offer_id" => take_id(&mut self.campaign_id, value.as_ref()),
+            "ref_id" => take_id(&mut self.ref_id, value.as_ref()),
+            "affiliate_id" | "publisher" | "aff_id" => {
+                take_id(&mut self.affiliate_id, value.as_ref())
+            }
+            "lp" => take_id(&mut self.lp, value.as_ref()),
             "dl" | "redirect_url" => take_text(&mut self.dl, value, MAX_DEEP_LINK_BYTES),
             "source" => take_text(&mut self.source, value, MAX_VALUE_BYTES),
             "external_click_id" | "external_transaction_id" | "aff_click_id" => {
                 take_text(&mut self.external_click_id, value, MAX_VALUE_BYTES)
             }
             "consent" | "cons" => {
-                self.consent_denied |= value == "0";
+                self.consent_denied |= value.as_ref() == "0";
                 Outcome::Taken
             }
             "bt_test" => {
-                self.is_test |= value == "1";
+                self.is_test |= value.as_ref() == "1";
                 Outcome::Taken
             }
             "bt_expires" => take_text(&mut self.test_expires, value, MAX_VALUE_BYTES),
             "bt_signature" => take_text(&mut self.test_signature, value, MAX_VALUE_BYTES),
             other => match sub_number(other).and_then(|number| self.subs.get_mut(number)) {
                 Some(sub) => take_text(sub, value, MAX_VALUE_BYTES),
-                None => return self.take_extra(name, value),
+                None => return self.take_extra(name.into(), value.into()),
             },
         };
-        self.tell(outcome, &name);
+        self.tell(outcome, name.as_ref());
         true
     }
 
@@ -186,22 +199,23 @@ fn take_id(place: &mut Option<u32>, value: &str) -> Outcome {
 }
 
 /// Takes a text within its bound and without control characters.
-fn take_text<'a>(place: &mut Option<Cow<'a, str>>, value: Cow<'a, str>, bound: usize) -> Outcome {
-    if value.len() > bound || has_control(&value) {
+fn take_text<'a, T: Text<'a>>(place: &mut Option<Cow<'a, str>>, value: T, bound: usize) -> Outcome {
+    let text = value.as_ref();
+    if text.len() > bound || has_control(text) {
         return Outcome::Invalid;
     }
     match place {
-        Some(first) if *first != value => Outcome::Repeated,
+        Some(first) if first != text => Outcome::Repeated,
         Some(_) => Outcome::Taken,
         None => {
-            *place = Some(value);
+            *place = Some(value.into());
             Outcome::Taken
         }
     }
 }
 
 fn has_control(value: &str) -> bool {
-    value.chars().any(char::is_control)
+    !encoding::is_plain(value) && value.chars().any(char::is_control)
 }
 
 /// The index of a sub-id by its name: `sub1` and `sub_id` are 0, `sub_id_10` is 9.

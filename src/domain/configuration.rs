@@ -5,6 +5,7 @@ use super::cap::Cap;
 use super::click_id::ClickKeys;
 use super::click_rules::ClickRules;
 use super::connector::Matching;
+use super::cookie::CampaignCookies;
 use super::event::{self, Becomes, Event};
 use super::exchange::Rate;
 use super::money::{Currency, Rule};
@@ -124,6 +125,8 @@ pub struct LandingPage {
     pub id: u32,
     /// Its address.
     pub template: Template,
+    /// The same, naming the click's id in any case.
+    pub with_click_id: Template,
     /// Whether clicks without `lp` go there.
     pub is_default: bool,
 }
@@ -171,6 +174,8 @@ pub struct Campaign {
     pub is_customer_required: bool,
     /// Canonical names that every conversion must bring.
     pub required_parameters: Vec<String>,
+    /// What its clicks set.
+    pub cookies: CampaignCookies,
     /// The name under which landing pages get the click_id.
     pub click_id_parameter: String,
     /// Hosts that deep links may lead to.

@@ -44,25 +44,52 @@ fn campaign_number(digits: &str) -> Option<u32> {
     if is_plain { digits.parse().ok() } else { None }
 }
 
-/// The name of a campaign's cookie.
-pub fn campaign_cookie_name(campaign: u32) -> String {
-    // Joined instead of formatted: every click has one.
-    [NAME, "_", &campaign.to_string()].concat()
+/// What the clicks of a campaign set, but for the click_id: every click writes two cookies.
+#[derive(Clone, Debug)]
+pub struct CampaignCookies {
+    /// `click_id_7=`
+    name: String,
+    /// What stands between the click_id and the value of `SameSite`.
+    attributes: String,
 }
 
-/// The value of a `Set-Cookie` header. Name and value must be ours (letters, digits, `-`, `_`).
-pub fn set_cookie(name: &str, value: &str, max_age_seconds: u32, same_site_none: bool) -> String {
-    let max_age = max_age_seconds.min(MAX_AGE_SECONDS);
-    let same_site = if same_site_none { "None" } else { "Lax" };
-    // Joined instead of formatted: every click sets two.
-    let max_age = max_age.to_string();
-    [name, "=", value, "; Path=/; Max-Age=", &max_age, "; Secure; HttpOnly; SameSite=", same_site]
-        .concat()
+impl CampaignCookies {
+    /// Those of a campaign whose clicks convert for some days.
+    pub fn of(campaign: u32, window_days: u32) -> Self {
+        let max_age = window_days.saturating_mul(24 * 60 * 60).min(MAX_AGE_SECONDS);
+        Self { name: format!("{NAME}_{campaign}="), attributes: attributes(max_age) }
+    }
+
+    /// Appends the values of two `Set-Cookie` headers, a line feed before each. The click_id must be
+    /// ours.
+    pub fn write(&self, lines: &mut String, click_id: &str, is_same_site_none: bool) {
+        let same_site = if is_same_site_none { "None" } else { "Lax" };
+        for piece in [
+            NEWEST,
+            click_id,
+            &self.attributes,
+            same_site,
+            "\n",
+            &self.name,
+            click_id,
+            &self.attributes,
+            same_site,
+        ] {
+            lines.push_str(piece);
+        }
+    }
 }
 
-/// The value of a `Set-Cookie` header that removes a cookie.
-pub fn expire_cookie(name: &str) -> String {
-    set_cookie(name, "", 0, false)
+/// A line that begins the cookie with the newest click_id.
+const NEWEST: &str = "\nclick_id=";
+
+fn attributes(max_age_seconds: u32) -> String {
+    format!("; Path=/; Max-Age={max_age_seconds}; Secure; HttpOnly; SameSite=")
+}
+
+/// The value of a `Set-Cookie` header that removes the cookie of a campaign.
+pub fn expire_campaign_cookie(campaign: u32) -> String {
+    format!("{NAME}_{campaign}={}Lax", attributes(0))
 }
 
 /// The campaigns whose cookies have to go when one of `campaign` is set, oldest first, so that
@@ -98,16 +125,19 @@ mod tests {
 
     #[test]
     fn a_cookie_is_written_to_the_letter() {
+        let mut lines = "https://s.example/".to_owned();
+        CampaignCookies::of(7, 30).write(&mut lines, "abc", false);
+        CampaignCookies::of(8, u32::MAX).write(&mut lines, "abc", true);
         assert_eq!(
-            set_cookie("click_id_7", "abc", 2_592_000, false),
-            "click_id_7=abc; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax"
+            lines,
+            "https://s.example/\n\
+             click_id=abc; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax\n\
+             click_id_7=abc; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax\n\
+             click_id=abc; Path=/; Max-Age=34560000; Secure; HttpOnly; SameSite=None\n\
+             click_id_8=abc; Path=/; Max-Age=34560000; Secure; HttpOnly; SameSite=None"
         );
         assert_eq!(
-            set_cookie("click_id", "abc", u32::MAX, true),
-            "click_id=abc; Path=/; Max-Age=34560000; Secure; HttpOnly; SameSite=None"
-        );
-        assert_eq!(
-            expire_cookie("click_id_7"),
+            expire_campaign_cookie(7),
             "click_id_7=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
         );
     }
@@ -148,10 +178,13 @@ mod tests {
 
         #[test]
         fn what_is_set_is_found_again(campaign in 1u32.., value in "[A-Za-z0-9_-]{1,48}") {
-            let set = set_cookie(&campaign_cookie_name(campaign), &value, 60, false);
-            let sent = set.split(';').next().unwrap();
-            let found: Vec<_> = click_cookies(sent).collect();
-            proptest::prop_assert_eq!(found, [ClickCookie { campaign: Some(campaign), click_id: &value }]);
+            let mut lines = String::new();
+            CampaignCookies::of(campaign, 1).write(&mut lines, &value, false);
+            let sent = lines.lines().skip(1).map(|set| set.split(';').next().unwrap());
+            let sent = sent.collect::<Vec<_>>().join("; ");
+            let found: Vec<_> = click_cookies(&sent).collect();
+            let cookie = |campaign| ClickCookie { campaign, click_id: &value };
+            proptest::prop_assert_eq!(found, [cookie(None), cookie(Some(campaign))]);
         }
     }
 }

@@ -8,8 +8,11 @@ use super::encoding;
 use super::verdict::words;
 use std::borrow::Cow;
 
+mod query;
 #[cfg(test)]
 mod tests;
+
+pub use query::{append_parameter, remove_parameter};
 
 words! {
     /// What a template can name (wire.md 3). Closed.
@@ -323,44 +326,4 @@ pub fn edit_distance(left: &str, right: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
-}
-
-/// Adds a query parameter to an address: behind an existing query, before the fragment.
-pub fn append_parameter(location: &mut String, name: &str, value: &str) {
-    let fragment_at = location.find('#').unwrap_or(location.len());
-    let fragment = location.split_off(fragment_at);
-    match location.find('?') {
-        None => location.push('?'),
-        Some(_) if location.ends_with(['?', '&']) => {}
-        Some(_) => location.push('&'),
-    }
-    encoding::encode_into(location, name);
-    location.push('=');
-    encoding::encode_into(location, value);
-    location.push_str(&fragment);
-}
-
-/// Removes every query parameter of a name from an address.
-///
-/// For a deep link that somebody copied from the address bar: it brings the click_id of an
-/// earlier visit, which the shop would take for this one's.
-pub fn remove_parameter(location: &mut String, name: &str) {
-    let fragment_at = location.find('#').unwrap_or(location.len());
-    let Some(query_at) = location.find('?').filter(|at| *at < fragment_at) else {
-        return;
-    };
-    let is_named = |piece: &str| {
-        let wire = piece.split_once('=').map_or(piece, |(wire, _)| wire);
-        encoding::decode(wire).is_some_and(|wire| wire == name)
-    };
-    let fragment = location.split_off(fragment_at);
-    let query = location.split_off(query_at);
-    let query = query.strip_prefix('?').unwrap_or(&query);
-    let mut separator = '?';
-    for piece in query.split('&').filter(|piece| !is_named(piece)) {
-        location.push(separator);
-        location.push_str(piece);
-        separator = '&';
-    }
-    location.push_str(&fragment);
 }

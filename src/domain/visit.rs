@@ -201,7 +201,8 @@ fn purpose_of(purpose: &str) -> Option<Uncounted> {
 
 /// Whether the answer becomes a part of another page rather than a page.
 fn is_embedding(fetch_dest: &str) -> bool {
+    let fetch_dest = fetch_dest.trim_ascii();
     ["image", "iframe", "frame", "embed", "object", "fencedframe"]
         .iter()
-        .any(|dest| fetch_dest.trim_ascii().eq_ignore_ascii_case(dest))
+        .any(|dest| fetch_dest.eq_ignore_ascii_case(dest))
 }

@@ -43,24 +43,29 @@ function pack({ method, url, headers, cf }) {
   );
 }
 
-// What the redirects of clicks are copied from. To copy a response and append what is the click's own takes half as long as
-// to make one of a status and headers (docs/performance.md). It has no body, so that it belongs to no request.
+// What the redirects of clicks are copied from: each click writes what is its own into the headers and takes a copy. To make
+// a response of a status and headers takes twice as long, and to append to the copy's own headers makes one object more, which
+// costs most when it is collected (docs/performance.md). It has no body, so that it belongs to no request.
 const REDIRECT = new Response(null, { status: 302, headers: { "cache-control": "no-store" } });
+const HEADERS = REDIRECT.headers;
 
-// Line 1 says what is to be done behind the reply, a letter each, line 2 the address; each further one is a cookie.
+// The first line is the address, each further one a cookie, the last what is to be done behind the reply, a letter each.
 function redirect(packed, env, ctx) {
   // Places are searched for instead of splitting: fewer strings and lists are made.
+  const last = packed.lastIndexOf("\n") + 1;
+  for (let at = last; at < packed.length; at += 1) ctx.waitUntil(behind(env, packed[at]));
   let end = packed.indexOf("\n");
-  for (let at = 0; at < end; at += 1) ctx.waitUntil(behind(env, packed[at]));
-  const response = REDIRECT.clone();
-  const { headers } = response;
-  for (let name = "location"; end < packed.length; name = "set-cookie") {
+  HEADERS.set("location", packed.slice(0, end));
+  if (end + 1 === last) HEADERS.delete("set-cookie");
+  for (let isFirst = true; end + 1 < last; isFirst = false) {
     const start = end + 1;
     end = packed.indexOf("\n", start);
-    if (end < 0) end = packed.length;
-    headers.append(name, packed.slice(start, end));
+    const cookie = packed.slice(start, end);
+    // Nothing of an earlier click may be left.
+    if (isFirst) HEADERS.set("set-cookie", cookie);
+    else HEADERS.append("set-cookie", cookie);
   }
-  return response;
+  return REDIRECT.clone();
 }
 
 // Line 1 is the status and, behind a space, what is to be done behind the reply, a letter each.

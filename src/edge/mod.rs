@@ -99,8 +99,9 @@ pub fn click(packed: &str, now_ms: f64) -> Option<String> {
     ISOLATE.with(|isolate| {
         let moment = moment(timestamp(now_ms));
         match http_click::from_memory(isolate, &settings, &moment, &request) {
-            Ok(Followed::Redirect { location, cookies, duty }) => {
-                Some(packed::redirect(&duties(duty, isolate), &location, &cookies))
+            Ok(Followed::Redirect(redirect)) => {
+                let duties = duties(redirect.duty, isolate);
+                Some(packed::redirect(redirect, &duties))
             }
             Err(Missing::Origin) => Some(String::new()),
             Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,

@@ -4,6 +4,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 
+use crate::app::follow::Redirect;
 use crate::http::Answer;
 use crate::http::request::{Headers, Method, Request};
 use crate::http::response::{Body, Response};
@@ -63,23 +64,11 @@ pub(super) fn head(answer: &Answer, duties: &str) -> String {
     head
 }
 
-/// A click's redirect: the duties, the address, then each cookie, a line each. What could break the
-/// address's header is left out: callers encode what comes from outside, so this is a second line of
-/// defence, and the click is recorded already, so it is not followed again. Cookies are ours from end
-/// to end.
-pub(super) fn redirect(duties: &str, location: &str, cookies: &[String]) -> String {
-    let mut packed = String::with_capacity(512);
-    packed.push_str(duties);
+/// A click's redirect: the address, then each cookie, at last the duties, a line each.
+pub(super) fn redirect(redirect: Redirect, duties: &str) -> String {
+    let mut packed = redirect.into_lines();
     packed.push('\n');
-    if location.bytes().any(|byte| byte.is_ascii_control()) {
-        packed.extend(location.chars().filter(|letter| !letter.is_ascii_control()));
-    } else {
-        packed.push_str(location);
-    }
-    for cookie in cookies {
-        packed.push('\n');
-        packed.push_str(cookie);
-    }
+    packed.push_str(duties);
     packed
 }
 

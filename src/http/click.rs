@@ -68,12 +68,12 @@ pub fn from_memory(
 fn answer(followed: Followed) -> Answer {
     match followed {
         Followed::Nowhere => nowhere().into(),
-        Followed::Redirect { location, cookies, duty } => {
-            let mut response = Response::empty(302).with("location", location);
-            for cookie in cookies {
+        Followed::Redirect(redirect) => {
+            let mut response = Response::empty(302).with("location", redirect.location());
+            for cookie in redirect.cookies() {
                 response = response.with("set-cookie", cookie);
             }
-            Answer { response, duty, errand: None }
+            Answer { response, duty: redirect.duty, errand: None }
         }
     }
 }

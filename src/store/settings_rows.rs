@@ -19,6 +19,7 @@ use crate::domain::configuration::{
     Advertiser, Authentication, Campaign, CampaignState, ConversionsPerClick, LandingPage,
     NamespaceSettings, RefIdMeaning, SecretHash, Status,
 };
+use crate::domain::cookie::CampaignCookies;
 use crate::domain::event::{Becomes, Event};
 use crate::domain::money::Currency;
 use crate::domain::namespace::Namespace;
@@ -258,11 +259,16 @@ impl CampaignRow {
     fn value(self, namespace: &Namespace, settings: &Settings) -> Option<Campaign> {
         let pages: Vec<Row> = serde_json::from_str(&self.landing_pages).ok()?;
         let pages: Option<Vec<PageRow>> = pages.iter().map(PageRow::read).collect();
-        let pages = pages?.into_iter().map(|page| LandingPage {
-            id: page.id,
-            template: template::compile_leniently(&page.url),
-            is_default: page.is_default != 0,
+        let pages = pages?.into_iter().map(|page| {
+            let template = template::compile_leniently(&page.url);
+            LandingPage {
+                id: page.id,
+                with_click_id: template.with_click_id(&self.click_id_parameter),
+                template,
+                is_default: page.is_default != 0,
+            }
         });
+        let landing_pages = pages.collect();
         let events: Vec<Row> = serde_json::from_str(self.events.as_deref().unwrap_or("[]")).ok()?;
         let events: Option<Vec<Event>> =
             events.iter().map(|event| EventRow::read(event)?.value()).collect();
@@ -286,13 +292,14 @@ impl CampaignRow {
             is_pixel_allowed: self.is_pixel_allowed != 0,
             is_conflict_updated: self.is_conflict_updated != 0,
             required_parameters: json::texts(&self.required_parameters),
+            cookies: CampaignCookies::of(self.id, self.window_days),
             click_id_parameter: self.click_id_parameter,
             deep_link_hosts: json::texts(&self.deep_link_hosts),
             deep_link_parameters: deep_link_parameters
                 .map(|(name, value)| (name, template::compile_plain_leniently(&value)))
                 .collect(),
             traffic_back: self.traffic_back_url.as_deref().map(template::compile_leniently),
-            landing_pages: pages.collect(),
+            landing_pages,
             payouts: payout_rows::payouts(self.payouts.as_deref())?,
             token_hashes: hashes(&self.token_hashes),
             signing_keys: signing_keys(

@@ -126,6 +126,37 @@ fn a_parameter_is_appended_where_it_belongs() {
 }
 
 #[test]
+fn a_template_gets_the_click_id_where_it_would_be_appended() {
+    for text in [
+        "https://s.example/",
+        "https://s.example",
+        "https://s.example/?",
+        "https://s.example/?a=b",
+        "https://s.example/?a=b&",
+        "https://s.example/{sub1}",
+        "https://s.example/?a={sub1}",
+        "https://s.example/?a={sub1}&",
+        "https://s.example/#f",
+        "https://s.example/#{sub1}?g",
+        "https://s.example/{sub1}#f?{sub1}#g",
+        "https://s.example/?a#",
+        "market://details?id={sub1}",
+    ] {
+        let template = compile(text).unwrap();
+        let mut appended = render(&template, "v?#");
+        append_parameter(&mut appended, "a b[]", "v?#");
+        assert_eq!(render(&template.with_click_id("a b[]"), "v?#"), appended, "{text}");
+    }
+    // One that names the id has it where it wants it.
+    let own = compile("https://s.example/{click_id}/?t={transaction_id}").unwrap();
+    assert_eq!(own.with_click_id("click_id"), own);
+    assert_eq!(
+        compile("https://s.example/{transaction_id}").unwrap().with_click_id("c").pieces.len(),
+        2
+    );
+}
+
+#[test]
 fn a_parameter_is_removed_wherever_it_stands() {
     for (location, expected) in [
         ("https://s.example/?click_id=1", "https://s.example/"),
@@ -165,6 +196,17 @@ proptest::proptest! {
         if let Ok(strict) = compile(&text) {
             proptest::prop_assert_eq!(strict, template);
         }
+    }
+
+    #[test]
+    fn a_click_id_in_a_template_is_the_appended_parameter(
+        text in "https://s\\.example/([a-z/?=&#%]|[?=&#]a|\\{sub1\\}){0,12}", parameter in "\\PC{1,8}",
+    ) {
+        // A value is never empty here: behind `?{sub1}` an empty one would make `&` superfluous.
+        let template = compile_leniently(&text);
+        let mut appended = render(&template, "v");
+        append_parameter(&mut appended, &parameter, "v");
+        proptest::prop_assert_eq!(render(&template.with_click_id(&parameter), "v"), appended);
     }
 
     #[test]

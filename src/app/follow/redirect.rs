@@ -1,0 +1,36 @@
+//! The reply to a click: one text with everything that is the click's own.
+
+use crate::app::pages::Duty;
+
+/// Where a visitor is sent, with which cookies. The address and the values of `Set-Cookie` stand in
+/// one text, a line each, as the edge takes them: a click writes them there and nothing is copied.
+/// None of them can have a line feed: templates, deep links and cookies are written in visible
+/// ASCII only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    pub(super) lines: String,
+    /// What is to be done behind the reply.
+    pub duty: Duty,
+}
+
+impl Redirect {
+    /// To an address, without cookies.
+    pub(super) fn to(location: String) -> Self {
+        Self { lines: location, duty: Duty::default() }
+    }
+
+    /// The address.
+    pub fn location(&self) -> &str {
+        self.lines.split('\n').next().unwrap_or_default()
+    }
+
+    /// The values of `Set-Cookie`.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.lines.split('\n').skip(1)
+    }
+
+    /// The address and the cookies, a line each.
+    pub fn into_lines(self) -> String {
+        self.lines
+    }
+}
