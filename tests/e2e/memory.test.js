@@ -59,6 +59,22 @@ test("nothing of one click is left in the next one", async () => {
   assert.equal(ids.size, 5);
 });
 
+test("clicks at the same time get each what is its own", async () => {
+  const { campaign, link } = await shop.campaign();
+  const path = `/click?campaign_id=${campaign.id}&ref_id=${link.id}`;
+  await shop.send({ path });
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, i) => shop.send({ path: i % 3 === 0 ? `${path}&consent=0` : path })),
+  );
+  const ids = answers.map(({ headers, cookies }, i) => {
+    const id = new URL(headers.location).searchParams.get("click_id");
+    assert.equal(cookies.length, i % 3 === 0 ? 0 : 2);
+    for (const cookie of cookies) assert.ok(cookie.includes(`=${id};`), "the cookies are the click's own");
+    return id;
+  });
+  assert.equal(new Set(ids.filter((id) => id !== null)).size, 200);
+});
+
 test("a link that leads nowhere shows its page each time", async () => {
   const { campaign } = await shop.campaign();
   for (let i = 0; i < 3; i += 1) {
