@@ -56,8 +56,8 @@ class Bench {
   started = Date.now();
 
   /**
-   * The redirects are measured in so many isolates of each arm, in turns: in some isolates the runtime never optimises one
-   * function or another, on either side, for as long as they live, so that one isolate of each would compare luck.
+   * The redirects are measured in so many isolates of each arm, in turns: in some isolates the runtime leaves one function
+   * or another unoptimised for minutes, on either side, so that one isolate of each would compare luck.
    */
   isolates = 5;
 

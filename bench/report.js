@@ -106,7 +106,7 @@ function lines({ redirect, latency, stored, postback, event, deliver, counts, si
 }
 
 /** The table as Markdown, and whether every round was valid. */
-export function report(results, { options }) {
+export function report(results, { options, isolates }) {
   const invalid = [];
   const others = [];
   for (const [measurement, arms] of Object.entries(results)) {
@@ -128,7 +128,7 @@ export function report(results, { options }) {
   const text = [
     ...table,
     "",
-    `Medians of ${options.rounds} interleaved rounds of ${options.seconds} s (not stored: ${2 * options.rounds * options.seconds} of 1 s in five isolates of each arm); ranges are of single rounds.`,
+    `Medians of ${options.rounds} interleaved rounds of ${options.seconds} s (not stored: ${2 * options.rounds * options.seconds} of 1 s in ${isolates} isolates of each arm); ranges are of single rounds.`,
     `Stores in ${options.stores} (${fileSystem(options.stores)}). ${cores} × ${cpu}, Linux ${kernel}, ${workerd}, load average at the end ${load}.`,
     ...(others.length > 0 ? [`Other processes used ${decimals(median(others))} processors meanwhile (median), at most ${decimals(Math.max(...others))}.`] : []),
     ...invalid.map((line) => `INVALID and left out: ${line}`),
