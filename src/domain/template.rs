@@ -157,6 +157,8 @@ enum Piece {
     Text(String),
     /// A value; in a path, one that would be a dot segment is left out.
     Value { name: Macro, is_in_path: bool },
+    /// What separates a parameter from the query before it, whose last value may be empty.
+    Separator,
 }
 
 /// Compiles a template that is being saved: what is not a macro is a fault.
@@ -255,7 +257,7 @@ impl Template {
     pub fn macros(&self) -> impl Iterator<Item = Macro> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value { name, .. } => Some(*name),
-            Piece::Text(_) => None,
+            Piece::Text(_) | Piece::Separator => None,
         })
     }
 
@@ -269,6 +271,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
+                Piece::Separator => query::separate(out),
                 Piece::Value { name, is_in_path } => {
                     let value = values(*name).unwrap_or_default();
                     // `.` needs no encoding, but as a whole segment it would change the path.
@@ -292,6 +295,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
+                Piece::Separator => query::separate(out),
                 Piece::Value { name, .. } => out.push_str(&values(*name).unwrap_or_default()),
             }
         }

@@ -28,23 +28,28 @@ impl Template {
                         fragment.push(Piece::Text(behind.to_owned()));
                     }
                 }
-                Piece::Value { .. } => address.pieces.push(piece.clone()),
+                _ => address.pieces.push(piece.clone()),
             }
         }
-        let mut text = match address.pieces.last() {
-            _ if !has_query => "?".to_owned(),
-            Some(Piece::Text(text)) if text.ends_with(['?', '&']) => String::new(),
-            _ => "&".to_owned(),
+        let mut name = if has_query {
+            address.pieces.push(Piece::Separator);
+            String::new()
+        } else {
+            "?".to_owned()
         };
-        encoding::encode_into(&mut text, parameter);
-        text.push('=');
-        match address.pieces.last_mut() {
-            Some(Piece::Text(last)) => last.push_str(&text),
-            _ => address.pieces.push(Piece::Text(text)),
-        }
+        encoding::encode_into(&mut name, parameter);
+        name.push('=');
+        address.pieces.push(Piece::Text(name));
         address.pieces.push(Piece::Value { name: Macro::ClickId, is_in_path: false });
         address.pieces.append(&mut fragment);
         address
+    }
+}
+
+/// Separates what follows from an address's query.
+pub(super) fn separate(location: &mut String) {
+    if !location.ends_with(['?', '&']) {
+        location.push('&');
     }
 }
 
@@ -54,8 +59,7 @@ pub fn append_parameter(location: &mut String, name: &str, value: &str) {
     let fragment = location.split_off(fragment_at);
     match location.find('?') {
         None => location.push('?'),
-        Some(_) if location.ends_with(['?', '&']) => {}
-        Some(_) => location.push('&'),
+        Some(_) => separate(location),
     }
     encoding::encode_into(location, name);
     location.push('=');

@@ -140,12 +140,16 @@ fn a_template_gets_the_click_id_where_it_would_be_appended() {
         "https://s.example/#{sub1}?g",
         "https://s.example/{sub1}#f?{sub1}#g",
         "https://s.example/?a#",
+        "https://s.example/?{sub1}",
+        "https://s.example/?a&{sub1}{sub2}#f",
         "market://details?id={sub1}",
     ] {
         let template = compile(text).unwrap();
-        let mut appended = render(&template, "v?#");
-        append_parameter(&mut appended, "a b[]", "v?#");
-        assert_eq!(render(&template.with_click_id("a b[]"), "v?#"), appended, "{text}");
+        for value in ["v?#", ""] {
+            let mut appended = render(&template, value);
+            append_parameter(&mut appended, "a b[]", value);
+            assert_eq!(render(&template.with_click_id("a b[]"), value), appended, "{text}");
+        }
     }
     // One that names the id has it where it wants it.
     let own = compile("https://s.example/{click_id}/?t={transaction_id}").unwrap();
@@ -200,13 +204,12 @@ proptest::proptest! {
 
     #[test]
     fn a_click_id_in_a_template_is_the_appended_parameter(
-        text in "https://s\\.example/([a-z/?=&#%]|[?=&#]a|\\{sub1\\}){0,12}", parameter in "\\PC{1,8}",
+        text in "https://s\\.example/([a-z/?=&#%]|[?=&#]a|\\{sub1\\}){0,12}", parameter in "\\PC{1,8}", value in "v?",
     ) {
-        // A value is never empty here: behind `?{sub1}` an empty one would make `&` superfluous.
         let template = compile_leniently(&text);
-        let mut appended = render(&template, "v");
-        append_parameter(&mut appended, &parameter, "v");
-        proptest::prop_assert_eq!(render(&template.with_click_id(&parameter), "v"), appended);
+        let mut appended = render(&template, &value);
+        append_parameter(&mut appended, &parameter, &value);
+        proptest::prop_assert_eq!(render(&template.with_click_id(&parameter), &value), appended);
     }
 
     #[test]
