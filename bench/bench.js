@@ -57,9 +57,10 @@ class Bench {
 
   /**
    * The redirects are measured in so many isolates of each arm, in turns: in some isolates the runtime leaves one function
-   * or another unoptimised for minutes, on either side, so that one isolate of each would compare luck.
+   * or another unoptimised for minutes, on either side, and isolates of the same arm differ by a tenth, so that a few of each
+   * would compare luck. An odd number, so that in each of them either arm is first at times.
    */
-  isolates = 5;
+  isolates = 11;
 
   constructor(settings, folder, debugging) {
     this.options = settings;

@@ -2,10 +2,11 @@
 // hands the work to Rust. A crossing into WebAssembly costs more than the string, so there is one
 // in and one out. No decisions here.
 import Framework from "../../build/index.js";
+import { follow } from "./exchange.js";
 
 // A click that memory can answer needs no promise, so it is called directly. Everything else goes
 // through the framework's class, which starts a fresh instance after a panic.
-const { click, behind } = Framework.prototype;
+const { behind } = Framework.prototype;
 // What the framework knows of the present instance.
 const instance = globalThis.__worker_init_state;
 
@@ -127,8 +128,8 @@ export default {
       try {
         const { headers, cf } = request;
         const packed = packClick(method, url, headers, cf);
-        let followed = click(packed, Date.now());
-        if (followed === "") followed = click(packed + packNetwork(headers, cf), Date.now());
+        let followed = follow(packed, Date.now());
+        if (followed === "") followed = follow(packed + packNetwork(headers, cf), Date.now());
         if (followed !== undefined) return redirect(followed, env, ctx);
       } catch {
         // A panic; its hook has marked the instance, and the framework starts a fresh one below.

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod environment;
+mod exchange;
 mod network;
 mod packed;
 
@@ -31,6 +32,7 @@ use bindings::{D1, Kv, log};
 
 thread_local! {
     static ISOLATE: Rc<Isolate> = Rc::default();
+    static LONG_REDIRECT: RefCell<String> = const { RefCell::new(String::new()) };
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
 }
 
@@ -89,24 +91,48 @@ fn stores(
     }
 }
 
-/// Where a visitor's click leads, synchronously from memory: the packed redirect; an empty text if the
-/// visitor's network has to be packed as well; `None` if something has to be loaded first, or the
-/// answer is a page. `packed` is the request in the order of [`packed`].
+/// The place through which clicks are handed over, as JavaScript sees it.
 #[wasm_bindgen]
-pub fn click(packed: &str, now_ms: f64) -> Option<String> {
-    let settings = SETTINGS.with_borrow(Clone::clone)?;
-    let request = packed::read(packed, &[])?;
-    ISOLATE.with(|isolate| {
-        let moment = moment(timestamp(now_ms));
-        match http_click::from_memory(isolate, &settings, &moment, &request) {
-            Ok(Followed::Redirect(redirect)) => {
-                let duties = duties(redirect.duty, isolate);
-                Some(packed::redirect(redirect, &duties))
+pub fn exchange() -> Option<js_sys::Uint8Array> {
+    exchange::view()
+}
+
+/// What [`click`] answers if something has to be loaded first, or the answer is a page.
+const ELSEWHERE: i32 = -1;
+/// What it answers if the redirect is too long for the exchange; [`long_redirect`] has it.
+const LONG: i32 = -2;
+
+/// Where a visitor's click leads, synchronously from memory. The request stands in the exchange, so
+/// many bytes in the order of [`packed`]. Answers how long the packed redirect is that stands there
+/// instead; 0 if the visitor's network has to be packed as well; below 0, see above.
+#[wasm_bindgen]
+pub fn click(length: u32, now_ms: f64) -> i32 {
+    let followed = exchange::read(length as usize, |packed| {
+        let settings = SETTINGS.with_borrow(Clone::clone)?;
+        let request = packed::read(packed, &[])?;
+        ISOLATE.with(|isolate| {
+            let moment = moment(timestamp(now_ms));
+            match http_click::from_memory(isolate, &settings, &moment, &request) {
+                Ok(Followed::Redirect(redirect)) => {
+                    let duties = duties(redirect.duty, isolate);
+                    Some(packed::redirect(redirect, &duties))
+                }
+                Err(Missing::Origin) => Some(String::new()),
+                Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,
             }
-            Err(Missing::Origin) => Some(String::new()),
-            Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,
-        }
+        })
+    });
+    let Some(packed) = followed else { return ELSEWHERE };
+    exchange::write(&packed).unwrap_or_else(|| {
+        LONG_REDIRECT.set(packed);
+        LONG
     })
+}
+
+/// The packed redirect of the click before, which was too long for the exchange.
+#[wasm_bindgen(js_name = longRedirect)]
+pub fn long_redirect() -> String {
+    LONG_REDIRECT.take()
 }
 
 /// Everything else. Resolves to the packed head and the body.

@@ -1,5 +1,6 @@
 //! The packed forms in which `entry.js` hands requests over and takes responses back: one crossing
-//! in, one out. A header's value cannot contain a line feed, so lines separate them.
+//! in, one out (a click's by way of [`super::exchange`]). A header's value cannot contain a line
+//! feed, so lines separate them.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;

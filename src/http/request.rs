@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
     /// Where the client is, if the platform knows.
     pub fn country(&self) -> Option<Country> {
         // XX is the platform's word for unknown.
-        Country::parse(self.headers.country).filter(|c| c.as_str() != "XX")
+        if self.headers.country == "XX" { None } else { Country::parse(self.headers.country) }
     }
 
     /// From which network the client comes; `None` if that was not handed over.

@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createNamespace } from "./support/tracker.js";
+import { eventually } from "./support/eventually.js";
+import { CLICK_ID, createNamespace } from "./support/tracker.js";
 import { startWorker } from "./support/worker.js";
 
 let worker, shop;
@@ -73,6 +74,67 @@ test("clicks at the same time get each what is its own", async () => {
     return id;
   });
   assert.equal(new Set(ids.filter((id) => id !== null)).size, 200);
+});
+
+test("a redirect that has no room where clicks are exchanged arrives whole, and its click is stored once", async () => {
+  const { campaign, link } = await shop.campaign();
+  const name = "y".repeat(80);
+  const url = `https://shop.example/long?${Array.from({ length: 45 }, (_, i) => `${name}${i}={sub1}`).join("&")}`;
+  const page = await shop.create("landing-pages", { campaign_id: campaign.id, name: "Long", url });
+  const path = `/click?campaign_id=${campaign.id}&ref_id=${link.id}&lp=${page.id}`;
+  for (let i = 0; i < 3; i += 1) {
+    // A short one before, of which nothing may be left.
+    await shop.send({ path });
+    const value = String(i).repeat(512);
+    const { status, headers, cookies } = await shop.send({ path: `${path}&sub1=${value}` });
+    const location = new URL(headers.location);
+    assert.equal(status, 302);
+    assert.ok(headers.location.length > 24_000, `${headers.location.length} characters`);
+    const id = location.searchParams.get("click_id");
+    location.searchParams.delete("click_id");
+    assert.equal(location.href, url.replaceAll("{sub1}", value));
+    assert.deepEqual(cookies.map((cookie) => cookie.split(";")[0]), [`click_id=${id}`, `click_id_${campaign.id}=${id}`]);
+    const counted = async () => (await worker.query("SELECT count(*) AS clicks FROM clicks WHERE ref_id = ?1", link.id))[0].clicks;
+    await eventually("both clicks are written", async () => (await counted()) >= 2 * (i + 1));
+    assert.equal(await counted(), 2 * (i + 1));
+  }
+});
+
+test("a click that has no room there, or has letters beyond ASCII, is followed like any other", async () => {
+  const { campaign, link } = await shop.campaign();
+  const page = await shop.create("landing-pages", { campaign_id: campaign.id, name: "S", url: "https://shop.example/s?s={sub1}&u={user_agent}" });
+  const path = `/click?campaign_id=${campaign.id}&ref_id=${link.id}&lp=${page.id}&sub1=x`;
+  await shop.send({ path });
+  for (const [headers, more] of [
+    [{ cookie: `other=${"c".repeat(6_000)}` }, ""],
+    [{ "user-agent": "Mozilla/5.0 (é; Linux)" }, ""],
+    [{}, `&note=${"n".repeat(9_000)}`],
+    [{}, ""],
+  ]) {
+    const { status, headers: { location } } = await shop.send({ path: path + more, headers });
+    assert.equal(status, 302);
+    const { click_id, ...rest } = Object.fromEntries(new URL(location).searchParams);
+    assert.match(click_id, CLICK_ID);
+    assert.equal(rest.s, "x");
+    if (headers["user-agent"]) assert.match(rest.u, /^Mozilla\/5\.0 \(.+; Linux\)$/);
+  }
+});
+
+test("clicks are followed while the memory grows under them", async () => {
+  const { campaign, affiliate } = await shop.campaign();
+  const { link } = await shop.campaign();
+  const path = `/click?ref_id=${link.id}`;
+  await shop.send({ path });
+  const big = JSON.stringify({ campaign_id: campaign.id, affiliate_id: affiliate.id, name: "n".repeat(1_900_000) });
+  const growing = Array.from({ length: 8 }, () => shop.api("POST", "links", { body: big }));
+  const ids = new Set();
+  for (let i = 0; i < 100; i += 1) {
+    const { status, headers } = await shop.send({ path });
+    assert.equal(status, 302);
+    ids.add(new URL(headers.location).searchParams.get("click_id"));
+  }
+  assert.equal(ids.size, 100);
+  for (const { status } of await Promise.all(growing)) assert.ok(status >= 400 && status < 500, `status ${status}`);
 });
 
 test("a link that leads nowhere shows its page each time", async () => {

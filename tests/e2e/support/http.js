@@ -45,6 +45,7 @@ export class Client {
           method,
           path,
           signal,
+          maxHeaderSize: 256 * 1024,
           headers: { host, ...(bytes && { "content-length": bytes.length }), ...headers },
         },
         (response) => {
