@@ -19,14 +19,14 @@ fi
 
 # A hash of names and contents. Times of modification would not do: git changes them without need, and not always when needed.
 hash_of() {
-  find "$@" -type f ! -path src/edge/entry.js ! -path src/edge/exchange.js 2>/dev/null | LC_ALL=C sort | {
+  find "$@" -type f ! -path src/edge/entry.js ! -path src/edge/tray.js 2>/dev/null | LC_ALL=C sort | {
     while IFS= read -r file; do printf '%s\n' "$file"; cat "$file"; done
     rustc --version
   } | git hash-object --stdin
 }
 
 # worker-build runs wasm-opt even if cargo had nothing to do, so it is not called without need.
-# entry.js and exchange.js are left out: wrangler bundles them, the crate does not contain them.
+# entry.js and tray.js are left out: wrangler bundles them, the crate does not contain them.
 stamp=build/.inputs
 inputs=$(hash_of src migrations Cargo.toml Cargo.lock package-lock.json .cargo scripts/build.sh)${KEEP_NAMES:+-named}
 if [ ! -f build/index.js ] || [ ! -f build/index_bg.wasm ] || [ "$(cat $stamp 2>/dev/null)" != "$inputs" ]; then

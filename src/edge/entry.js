@@ -2,10 +2,10 @@
 // hands the work to Rust. A crossing into WebAssembly costs more than the string, so there is one
 // in and one out. No decisions here.
 import Framework from "../../build/index.js";
-import { follow } from "./exchange.js";
+import { follow } from "./tray.js";
 
-// A click that memory can answer needs no promise, so it is called directly. Everything else goes
-// through the framework's class, which starts a fresh instance after a panic.
+// What follows a reply is called directly. Every request but a click that memory can answer goes through the framework's class,
+// which starts a fresh instance of WebAssembly where the one before has panicked.
 const { behind } = Framework.prototype;
 // What the framework knows of the present instance.
 const instance = globalThis.__worker_init_state;
@@ -125,15 +125,17 @@ export default {
   fetch(request, env, ctx) {
     const { method, url } = request;
     if (isClick(method, url) && !instance.criticalError) {
+      const { headers, cf } = request;
+      const packed = packClick(method, url, headers, cf);
+      let followed;
       try {
-        const { headers, cf } = request;
-        const packed = packClick(method, url, headers, cf);
-        let followed = follow(packed, Date.now());
-        if (followed === "") followed = follow(packed + packNetwork(headers, cf), Date.now());
-        if (followed !== undefined) return redirect(followed, env, ctx);
+        followed = follow(packed, Date.now());
+        if (followed === null) followed = follow(packed + packNetwork(headers, cf), Date.now());
       } catch {
-        // A panic; its hook has marked the instance, and the framework starts a fresh one below.
+        // Not every trap runs the hook of a panic, and none leaves an instance that can be used. Below, a fresh one is started.
+        instance.criticalError = true;
       }
+      if (typeof followed === "string") return redirect(followed, env, ctx);
     }
     // A sender who hangs up cancels the request; what it reported must be finished all the same.
     const answered = answer(request, env, ctx);

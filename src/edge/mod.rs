@@ -6,9 +6,9 @@
 
 mod bindings;
 mod environment;
-mod exchange;
 mod network;
 mod packed;
+mod tray;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -91,23 +91,23 @@ fn stores(
     }
 }
 
-/// The place through which clicks are handed over, as JavaScript sees it.
+/// The tray on which clicks are handed over, as JavaScript sees it.
 #[wasm_bindgen]
-pub fn exchange() -> Option<js_sys::Uint8Array> {
-    exchange::view()
+pub fn tray() -> Option<js_sys::Uint8Array> {
+    tray::view()
 }
 
 /// What [`click`] answers if something has to be loaded first, or the answer is a page.
 const ELSEWHERE: i32 = -1;
-/// What it answers if the redirect is too long for the exchange; [`long_redirect`] has it.
+/// What it answers if the redirect is too long for the tray; [`long_redirect`] has it.
 const LONG: i32 = -2;
 
-/// Where a visitor's click leads, synchronously from memory. The request stands in the exchange, so
-/// many bytes in the order of [`packed`]. Answers how long the packed redirect is that stands there
-/// instead; 0 if the visitor's network has to be packed as well; below 0, see above.
+/// Where a visitor's click leads, synchronously from memory. The request lies on the tray, so many
+/// bytes in the order of [`packed`]. Answers how long the packed redirect is that lies there instead;
+/// 0 if the visitor's network has to be packed as well; else [`ELSEWHERE`] or [`LONG`].
 #[wasm_bindgen]
 pub fn click(length: u32, now_ms: f64) -> i32 {
-    let followed = exchange::read(length as usize, |packed| {
+    let followed = tray::read(length as usize, |packed| {
         let settings = SETTINGS.with_borrow(Clone::clone)?;
         let request = packed::read(packed, &[])?;
         ISOLATE.with(|isolate| {
@@ -123,13 +123,13 @@ pub fn click(length: u32, now_ms: f64) -> i32 {
         })
     });
     let Some(packed) = followed else { return ELSEWHERE };
-    exchange::write(&packed).unwrap_or_else(|| {
+    tray::write(&packed).unwrap_or_else(|| {
         LONG_REDIRECT.set(packed);
         LONG
     })
 }
 
-/// The packed redirect of the click before, which was too long for the exchange.
+/// The packed redirect of the click before, which was too long for the tray.
 #[wasm_bindgen(js_name = longRedirect)]
 pub fn long_redirect() -> String {
     LONG_REDIRECT.take()

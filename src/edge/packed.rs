@@ -1,5 +1,5 @@
 //! The packed forms in which `entry.js` hands requests over and takes responses back: one crossing
-//! in, one out (a click's by way of [`super::exchange`]). A header's value cannot contain a line
+//! in, one out (a click's by way of [`super::tray`]). A header's value cannot contain a line
 //! feed, so lines separate them.
 
 use js_sys::{Array, Uint8Array};

@@ -4,8 +4,8 @@ use crate::app::pages::Duty;
 
 /// Where a visitor is sent, with which cookies. The address and the values of `Set-Cookie` stand in
 /// one text, a line each, as the edge takes them: a click writes them there and nothing is copied.
-/// None of them can have a line feed: templates, deep links and cookies are written in visible
-/// ASCII only.
+/// They are ASCII without control characters, since templates, deep links and cookies are, so none
+/// of them has a line feed and their bytes are their letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     pub(super) lines: String,

@@ -3,6 +3,7 @@
 // runs the cron job. Nothing of it is part of the deployed Worker.
 
 import { waitUntil } from "cloudflare:workers";
+import { clicks, instance } from "./traps.js";
 import entry from "the-real-entry";
 import { seeded } from "./random.js";
 
@@ -206,6 +207,9 @@ async function control(verb, request, env, ctx) {
       if (body.reset) Object.assign(counts, NOTHING);
       return Response.json(now);
     }
+    case "clicks":
+      Object.assign(clicks, body);
+      return Response.json({ ...clicks, instance: instance() });
     case "migrate":
       for (const sql of body.statements) for (const db of [env.DB, env.DB_AHEAD]) await db.prepare(sql).run();
       return Response.json({});

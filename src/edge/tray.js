@@ -1,0 +1,51 @@
+// The tray on which a click is handed to WebAssembly and its redirect is handed back: a place in its memory (`tray.rs`). To hand
+// a string over otherwise takes a loop over its letters, which is slow in an isolate that has not been optimised yet, and an
+// object or two of each. A click that memory can answer needs no promise, so it is called directly.
+import Framework from "../../build/index.js";
+
+const { click, tray, longRedirect } = Framework.prototype;
+
+// What `click` answers where its result is no length.
+const LONG = -2;
+
+// Nearly every packed redirect is shorter.
+const USUAL_BYTES = 640;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const NO_VIEW = new Uint8Array(0);
+
+let view = NO_VIEW;
+let usual = NO_VIEW;
+
+// A view is empty once WebAssembly's memory has grown, which even making one may do.
+function renew() {
+  for (let tries = 0; view.length === 0 && tries < 3; tries += 1) {
+    view = tray() ?? NO_VIEW;
+    usual = view.subarray(0, USUAL_BYTES);
+  }
+}
+
+/**
+ * Follows a packed click. Gives the packed redirect; null if the visitor's network has to be packed as well; undefined if the
+ * click has to be answered as everything else is.
+ */
+export function follow(packed, now) {
+  renew();
+  // Each unit of a string's length takes at most three bytes in UTF-8.
+  if (packed.length * 3 > view.length) return undefined;
+  const length = click(encoder.encodeInto(packed, view).written, now);
+  if (length === 0) return null;
+  if (length === LONG) return longRedirect();
+  if (length < 0) {
+    // After a panic there is a new memory and this view still shows the old one. In the new one stand zeros, which are no
+    // click, so this is where it is noticed.
+    view = NO_VIEW;
+    return undefined;
+  }
+  renew();
+  // To decode a view that is there, and whatever lies behind the redirect, takes less than to make one for it. The redirect is
+  // ASCII, so that its length in bytes is that of the string.
+  if (length <= USUAL_BYTES) return decoder.decode(usual).slice(0, length);
+  return decoder.decode(view.subarray(0, length));
+}
