@@ -131,8 +131,9 @@ export default {
       try {
         followed = follow(packed, Date.now());
         if (followed === null) followed = follow(packed + packNetwork(headers, cf), Date.now());
-      } catch {
+      } catch (error) {
         // Not every trap runs the hook of a panic, and none leaves an instance that can be used. Below, a fresh one is started.
+        console.error(`WebAssembly stopped: ${error?.message ?? error}`);
         instance.criticalError = true;
       }
       if (typeof followed === "string") return redirect(followed, env, ctx);

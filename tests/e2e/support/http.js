@@ -33,7 +33,7 @@ export class Client {
     }
   }
 
-  sendOnce({ method = "GET", host, path, headers = {}, body, signal }) {
+  sendOnce({ method = "GET", host, path, headers = {}, body, signal, maxHeaderSize }) {
     return new Promise((resolve, reject) => {
       const bytes = body === undefined ? undefined : Buffer.from(body);
       const started = performance.now();
@@ -45,7 +45,7 @@ export class Client {
           method,
           path,
           signal,
-          maxHeaderSize: 256 * 1024,
+          maxHeaderSize,
           headers: { host, ...(bytes && { "content-length": bytes.length }), ...headers },
         },
         (response) => {
