@@ -15,6 +15,9 @@ pub mod reply;
 pub mod request;
 pub mod response;
 
+use std::future::Future;
+use std::pin::Pin;
+
 use crate::app::answers::Answers;
 use crate::app::doubts::Doubts;
 use crate::app::judge::Errand;
@@ -112,23 +115,22 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
     };
     match (path, request.method) {
         // Visitors.
-        ("/click", Get | Head) => click::respond(app, request).await,
+        ("/click", Get | Head) => apart(click::respond(app, request)).await,
         // Advertisers' servers. Looking at the headers of an address must not convert.
-        ("/postback", Get | Post) => postback::respond(app, request).await,
+        ("/postback", Get | Post) => apart(postback::respond(app, request)).await,
         // Browsers.
-        ("/pixel.gif", _) => pixel::respond(app, request).await,
+        ("/pixel.gif", _) => apart(pixel::respond(app, request)).await,
         ("/tracker.js", Get | Head) => collect::script().into(),
-        ("/collect", Post | Options) => collect::respond(app, request).await,
+        ("/collect", Post | Options) => apart(collect::respond(app, request)).await,
         // Operators.
-        ("/health", Get | Head) => health::respond(app).await.into(),
+        ("/health", Get | Head) => apart(health::respond(app)).await.into(),
         ("/openapi.json", Get | Head) => openapi::respond().into(),
         ("/demo-shop", Get | Head) if app.settings.is_development => {
             demo::respond(app.settings, request).into()
         }
         (path, _) if path.starts_with("/api/") => {
-            api::respond(app.ports, &app.isolate.memory, app.settings, &app.moment, request)
-                .await
-                .into()
+            let memory = &app.isolate.memory;
+            apart(api::respond(app.ports, memory, app.settings, &app.moment, request)).await.into()
         }
         // An address that exists for another method.
         ("/click" | "/tracker.js" | "/health" | "/openapi.json", _) => {
@@ -139,6 +141,15 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
         ("/collect", _) => reply::method_not_allowed(&app.moment, "POST, OPTIONS").into(),
         _ => reply::not_found(&app.moment).into(),
     }
+}
+
+/// Makes a handler a function of its own. What is awaited in place becomes a part of the function that
+/// awaits it, and the runtime compiles a function whole when it is first called: a new isolate's
+/// first click used to wait until the operators' API was compiled.
+pub(crate) fn apart<'h, T>(
+    handler: impl Future<Output = T> + 'h,
+) -> Pin<Box<dyn Future<Output = T> + 'h>> {
+    Box::pin(handler)
 }
 
 /// What a host says by itself.

@@ -26,6 +26,7 @@ mod value;
 
 pub(super) use description::describe;
 
+use super::apart;
 use super::request::{Method, Request};
 use super::response::{Body, Response};
 use crate::app::access::{self, Access, Doorkeeper, Scope};
@@ -204,35 +205,38 @@ async fn answer(
 
     // 5
     let call = Call { stores, memory, settings, moment, request, access };
-    match (target, method) {
-        (Target::All(resource), Method::Get) => objects::list(&call, resource).await,
-        (Target::All(resource), _) => objects::create(&call, resource).await,
-        (Target::One(resource, key), Method::Get) => objects::show(&call, resource, key).await,
-        (Target::One(resource, key), Method::Patch) => objects::change(&call, resource, key).await,
-        (Target::One(resource, key), _) => objects::remove(&call, resource, key).await,
-        (Target::Past(resource), _) => past::list(&call, resource).await,
-        (Target::PastOne(resource, key), _) => past::show(&call, resource, key).await,
-        (Target::PostbackUrls(id), _) => postback_urls::list(&call, id).await,
-        (Target::TestUrl(id), _) => test_url::make(&call, id).await,
-        (Target::Judgement(request_id), _) => judge_again(&call, request_id).await,
-        (Target::Statuses, _) => statuses::change_many(&call).await,
-        (Target::Conversion(id), Method::Get) => past::show(&call, &history::CONVERSIONS, id).await,
-        (Target::Conversion(id), _) => statuses::change(&call, id).await,
-        (Target::Changes(id), _) => statuses::trail(&call, id).await,
-        (Target::Judgements, _) => judge_again::respond(&call).await,
-        (Target::Explanation, _) => explain::show(&call).await,
-        (Target::Persons, _) => persons::erase(&call).await,
-        (Target::Replay(id), _) => deliveries::replay(&call, id).await,
-        (Target::Replays, _) => deliveries::replay_many(&call).await,
-        (Target::Cancelling(id), _) => deliveries::cancel(&call, id).await,
-        (Target::Secret(id), _) => signing::show(&call, id).await,
-        (Target::Rotation(id), _) => signing::rotate(&call, id).await,
-        (Target::Macros, _) => connectors::macros(&call).await,
-        (Target::Bin(name), _) => connectors::show_bin(&call, name).await,
-        (Target::Preview, _) => connectors::preview(&call).await,
-        (Target::Test(id), _) => connectors::test(&call, id).await,
-        (Target::Approval(id), _) => connectors::approve(&call, id).await,
-    }
+    let called = match (target, method) {
+        (Target::All(resource), Method::Get) => apart(objects::list(&call, resource)),
+        (Target::All(resource), _) => apart(objects::create(&call, resource)),
+        (Target::One(resource, key), Method::Get) => apart(objects::show(&call, resource, key)),
+        (Target::One(resource, key), Method::Patch) => apart(objects::change(&call, resource, key)),
+        (Target::One(resource, key), _) => apart(objects::remove(&call, resource, key)),
+        (Target::Past(resource), _) => apart(past::list(&call, resource)),
+        (Target::PastOne(resource, key), _) => apart(past::show(&call, resource, key)),
+        (Target::PostbackUrls(id), _) => apart(postback_urls::list(&call, id)),
+        (Target::TestUrl(id), _) => apart(test_url::make(&call, id)),
+        (Target::Judgement(request_id), _) => apart(judge_again(&call, request_id)),
+        (Target::Statuses, _) => apart(statuses::change_many(&call)),
+        (Target::Conversion(id), Method::Get) => {
+            apart(past::show(&call, &history::CONVERSIONS, id))
+        }
+        (Target::Conversion(id), _) => apart(statuses::change(&call, id)),
+        (Target::Changes(id), _) => apart(statuses::trail(&call, id)),
+        (Target::Judgements, _) => apart(judge_again::respond(&call)),
+        (Target::Explanation, _) => apart(explain::show(&call)),
+        (Target::Persons, _) => apart(persons::erase(&call)),
+        (Target::Replay(id), _) => apart(deliveries::replay(&call, id)),
+        (Target::Replays, _) => apart(deliveries::replay_many(&call)),
+        (Target::Cancelling(id), _) => apart(deliveries::cancel(&call, id)),
+        (Target::Secret(id), _) => apart(signing::show(&call, id)),
+        (Target::Rotation(id), _) => apart(signing::rotate(&call, id)),
+        (Target::Macros, _) => apart(connectors::macros(&call)),
+        (Target::Bin(name), _) => apart(connectors::show_bin(&call, name)),
+        (Target::Preview, _) => apart(connectors::preview(&call)),
+        (Target::Test(id), _) => apart(connectors::test(&call, id)),
+        (Target::Approval(id), _) => apart(connectors::approve(&call, id)),
+    };
+    called.await
 }
 
 fn target(path: &str) -> Option<Target<'_>> {
