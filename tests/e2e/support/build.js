@@ -8,7 +8,8 @@ import { build } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const WASM = here("../../../build/index_bg.wasm");
+/** The WebAssembly that is deployed. */
+export const WASM = here("../../../build/index_bg.wasm");
 const ENTRY = here("../../../src/edge/entry.js");
 
 /** The modules of the Worker in the form that miniflare takes, the main one first. */
