@@ -145,10 +145,8 @@ pub async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answe
 
 /// Makes a handler a function of its own. What is awaited in place becomes a part of the function that
 /// awaits it, and the runtime compiles a function whole when it is first called: a new isolate's
-/// first click used to wait until the operators' API was compiled.
-pub(crate) fn apart<'h, T>(
-    handler: impl Future<Output = T> + 'h,
-) -> Pin<Box<dyn Future<Output = T> + 'h>> {
+/// first click would wait until the operators' API is compiled.
+fn apart<'h, T>(handler: impl Future<Output = T> + 'h) -> Pin<Box<dyn Future<Output = T> + 'h>> {
     Box::pin(handler)
 }
 
