@@ -76,7 +76,8 @@ function workerdPid() {
   for (const task of readdirSync("/proc/self/task")) {
     const children = readFileSync(`/proc/self/task/${task}/children`, "utf8").trim();
     for (const pid of children.split(" ").filter(Boolean)) {
-      if (readlinkSync(`/proc/${pid}/exe`).endsWith("/workerd")) return Number(pid);
+      // Or valgrind with workerd in it (`count.js`).
+      if (/\/(workerd|callgrind-[^/]*)$/.test(readlinkSync(`/proc/${pid}/exe`))) return Number(pid);
     }
   }
   throw new Error("no workerd among the child processes");

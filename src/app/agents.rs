@@ -2,37 +2,36 @@
 //! hundred make most of a day's clicks.
 
 use std::cell::RefCell;
-use std::num::NonZeroUsize;
 
-use lru::LruCache;
-
+use super::recent::Recent;
 use crate::domain::visit::Agent;
 
-const MAX_AGENTS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+const MAX_AGENTS: usize = 1_000;
 /// Longer ones are read each time, so that all of them take half a megabyte at most.
 const MAX_BYTES: usize = 512;
 
 /// User agents that were read lately.
-pub struct Agents(RefCell<LruCache<String, Agent>>);
+pub struct Agents(RefCell<Recent<String, Agent>>);
 
 impl Default for Agents {
     fn default() -> Self {
-        Self(RefCell::new(LruCache::new(MAX_AGENTS)))
+        Self(RefCell::new(Recent::new(MAX_AGENTS)))
     }
 }
 
 impl Agents {
     /// What a value of `User-Agent` says.
     pub fn read(&self, user_agent: &str) -> Agent {
-        if user_agent.len() > MAX_BYTES {
-            return Agent::of(user_agent);
-        }
-        let mut agents = self.0.borrow_mut();
-        if let Some(agent) = agents.get(user_agent) {
-            return *agent;
-        }
+        let known = self.0.borrow_mut().with(user_agent, |agent| *agent);
+        known.unwrap_or_else(|| self.read_new(user_agent))
+    }
+
+    #[inline(never)]
+    fn read_new(&self, user_agent: &str) -> Agent {
         let agent = Agent::of(user_agent);
-        agents.put(user_agent.to_owned(), agent);
+        if user_agent.len() <= MAX_BYTES {
+            self.0.borrow_mut().put(user_agent.to_owned(), agent);
+        }
         agent
     }
 }

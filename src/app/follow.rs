@@ -3,6 +3,7 @@
 //! Synchronous on purpose. What is not in memory is named, loaded by the caller, and the click is
 //! followed again; so there is one path, and it costs no promise when memory knows.
 
+mod destination;
 mod drawn;
 mod redirect;
 mod traced;
@@ -17,16 +18,16 @@ use crate::app::settings::{Moment, Settings};
 use crate::domain::cap::is_closed;
 use crate::domain::click_id::{ClickId, Country, Flags};
 use crate::domain::click_parameters::ClickParameters;
-use crate::domain::configuration::{Campaign, CampaignState, LandingPage, Link, NamespaceSettings};
+use crate::domain::configuration::{Campaign, CampaignState, Link, NamespaceSettings};
 use crate::domain::cookie;
 use crate::domain::namespace::Namespace;
-use crate::domain::template::{self, Macro, Template};
+use crate::domain::template::{Macro, Template};
 use crate::domain::trace::Origin;
 use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
-use crate::domain::web_address::{self, WebAddress};
+use destination::{Destination, deep_link, write_deep_link};
 use drawn::{page_name, random_digits};
-pub use redirect::Redirect;
+pub use redirect::{Redirect, Spare};
 pub use traced::Missing;
 
 /// A request for `/click`, read but not judged.
@@ -50,6 +51,8 @@ pub struct Arrival<'a> {
     pub origin: Option<Origin>,
     /// `HEAD`: an id that verifies, nothing stored.
     pub is_head: bool,
+    /// Where the redirect's text may be written.
+    pub spare: &'a Spare,
 }
 
 /// Where a visitor is sent.
@@ -156,48 +159,52 @@ struct Click<'a> {
     visit: Visit,
 }
 
-/// A destination within a campaign.
-enum Destination<'a> {
-    Page(&'a LandingPage),
-    DeepLink(WebAddress),
-}
-
 impl Click<'_> {
     /// To the campaign's page or the visitor's deep link, with an id unless consent was denied.
     fn to_campaign(&self, pages: &Pages, campaign: &Campaign, link: &Link) -> Followed {
-        let mut warnings = self.parameters.warnings.clone();
+        let mut warnings = Vec::new();
         let Some(destination) = self.destination(campaign, &mut warnings) else {
             return self.back(Some(campaign), Some(link));
         };
         let place = pages.place(|| page_name((self.moment.random)()), self.moment.now);
         if self.parameters.consent_denied {
-            let location = self.location(&destination, campaign, link, "");
-            let is_silent = self.arrival.is_head || self.visit.is_test();
-            let duty = if self.settings.is_recording && !is_silent {
-                pages.count(
-                    &self.space.name,
-                    link.id,
-                    place,
-                    self.settings.click_page_ms,
-                    self.moment.now,
-                )
-            } else {
-                Duty::default()
-            };
-            return Followed::Redirect(Redirect { lines: location, duty });
+            return self.without_consent(pages, campaign, link, &destination, place);
         }
         let id = self.id(link, place);
         // Without any key nothing could be signed; the visitor is redirected all the same.
-        let click_id = self.space.click_keys.sign(&id).unwrap_or_default();
-        let mut lines = self.location(&destination, campaign, link, &click_id);
-        self.write_cookies(&mut lines, campaign, &click_id);
+        let click_id = self.space.click_keys.sign(&id);
+        let click_id = click_id.as_deref().unwrap_or_default();
+        let mut lines = self.location(&destination, campaign, link, click_id);
+        self.write_cookies(&mut lines, campaign, click_id);
         let duty = if self.settings.is_recording && !self.arrival.is_head {
             let landing_page_id = match &destination {
                 Destination::Page(page) => Some(page.id),
                 Destination::DeepLink(_) => None,
             };
-            let record = self.record(id, click_id, campaign, link, landing_page_id, warnings);
+            let record =
+                self.record(id, click_id.to_owned(), campaign, link, landing_page_id, warnings);
             pages.add(record, self.settings.click_page_ms, self.moment.now)
+        } else {
+            Duty::default()
+        };
+        Followed::Redirect(Redirect { lines, duty })
+    }
+
+    /// Without consent: no id and no cookie, an aggregate count only.
+    #[inline(never)]
+    fn without_consent(
+        &self,
+        pages: &Pages,
+        campaign: &Campaign,
+        link: &Link,
+        destination: &Destination<'_>,
+        place: Place,
+    ) -> Followed {
+        let lines = self.location(destination, campaign, link, "");
+        let is_silent = self.arrival.is_head || self.visit.is_test();
+        let duty = if self.settings.is_recording && !is_silent {
+            let wait_ms = self.settings.click_page_ms;
+            pages.count(&self.space.name, link.id, place, wait_ms, self.moment.now)
         } else {
             Duty::default()
         };
@@ -210,10 +217,7 @@ impl Click<'_> {
         warnings: &mut Vec<Warning>,
     ) -> Option<Destination<'c>> {
         if let Some(dl) = self.parameters.dl.as_deref() {
-            let allowed = web_address::parse_https(dl).filter(|address| {
-                web_address::host_allowed(address.host(), &campaign.deep_link_hosts)
-            });
-            if let Some(address) = allowed {
+            if let Some(address) = deep_link(dl, campaign) {
                 return Some(Destination::DeepLink(address));
             }
             let message = "the deep link is no https address of a host that the campaign allows";
@@ -255,32 +259,21 @@ impl Click<'_> {
         click_id: &str,
     ) -> String {
         let values = |name: Macro| self.value(name, Some(campaign), Some(link), click_id);
-        // Address and two cookies of a usual click.
-        let mut location = String::with_capacity(512);
+        let mut location = self.arrival.spare.take();
         match destination {
             Destination::Page(page) if click_id.is_empty() => {
                 page.template.render_into(&mut location, &values);
             }
             Destination::Page(page) => page.with_click_id.render_into(&mut location, &values),
             Destination::DeepLink(address) => {
-                location.push_str(address.as_str());
-                // A deep link copied from an address bar brings the id of an earlier visit.
-                template::remove_parameter(&mut location, &campaign.click_id_parameter);
-                for (name, value) in &campaign.deep_link_parameters {
-                    let mut rendered = String::new();
-                    value.render_plain_into(&mut rendered, &values);
-                    template::append_parameter(&mut location, name, &rendered);
-                }
-                if !click_id.is_empty() {
-                    let name = &campaign.click_id_parameter;
-                    template::append_parameter(&mut location, name, click_id);
-                }
+                write_deep_link(&mut location, address, campaign, &values, click_id);
             }
         }
         location
     }
 
     /// No destination of the campaign: its own traffic-back address, else the namespace's.
+    #[inline(never)]
     fn back(&self, campaign: Option<&Campaign>, link: Option<&Link>) -> Followed {
         let template: Option<&Template> =
             campaign.and_then(|c| c.traffic_back.as_ref()).or(self.space.traffic_back.as_ref());
@@ -346,6 +339,7 @@ impl Click<'_> {
         if self.visit.has_gpc { "" } else { text }
     }
 
+    #[inline(never)]
     fn record(
         &self,
         id: ClickId,
@@ -355,6 +349,7 @@ impl Click<'_> {
         landing_page_id: Option<u32>,
         warnings: Vec<Warning>,
     ) -> ClickRecord {
+        let warnings = [self.parameters.warnings.clone(), warnings].concat();
         let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
         let subs = self.parameters.subs.iter().zip(SUB_NAMES);
         let subs =

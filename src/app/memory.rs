@@ -13,13 +13,11 @@ pub use wanted::{Coded, Lookup, Value, Wanted};
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroUsize;
 use std::rc::Rc;
-
-use lru::LruCache;
 
 use crate::app::agents::Agents;
 use crate::app::outbox::{NotedKeys, Wake};
+use crate::app::recent::Recent;
 use crate::domain::configuration::{Advertiser, Campaign, Link, NamespaceSettings};
 use crate::domain::connector::Connectors;
 use crate::domain::namespace::Namespace;
@@ -54,7 +52,7 @@ struct Remembered<T> {
     read_at: Timestamp,
 }
 
-type Table<K, T> = LruCache<K, Remembered<T>>;
+type Table<K, T> = Recent<K, Remembered<T>>;
 
 /// Everything remembered. Shared by the requests of an isolate; no borrow outlives a call.
 pub struct Memory {
@@ -80,7 +78,7 @@ struct Tables {
     codes: Table<Wanted, Coded>,
     connectors: Table<(Name, u32), Connectors>,
     /// One shared copy of each namespace's name, for the keys of the other tables.
-    names: LruCache<String, Name>,
+    names: Recent<String, Name>,
     /// The name that was wanted last.
     last_name: Name,
     due: HashSet<Wanted>,
@@ -90,23 +88,19 @@ struct Tables {
     unknown: (u64, u32),
 }
 
-fn table<K: std::hash::Hash + Eq, T>(capacity: usize) -> LruCache<K, T> {
-    LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN))
-}
-
 impl Default for Memory {
     fn default() -> Self {
         Self {
             tables: RefCell::new(Tables {
-                namespaces: table(NAMESPACES),
-                hosts: table(HOSTS),
-                campaigns: table(CAMPAIGNS),
-                links: table(LINKS),
-                default_links: table(LINKS),
-                advertisers: table(ADVERTISERS),
-                codes: table(CODES),
-                connectors: table(CONNECTORS),
-                names: table(NAMESPACES),
+                namespaces: Recent::new(NAMESPACES),
+                hosts: Recent::new(HOSTS),
+                campaigns: Recent::new(CAMPAIGNS),
+                links: Recent::new(LINKS),
+                default_links: Recent::new(LINKS),
+                advertisers: Recent::new(ADVERTISERS),
+                codes: Recent::new(CODES),
+                connectors: Recent::new(CONNECTORS),
+                names: Recent::new(NAMESPACES),
                 last_name: Name("".into()),
                 due: HashSet::new(),
                 refreshing: HashMap::new(),
@@ -141,17 +135,24 @@ impl std::hash::Hash for Name {
 }
 
 impl Tables {
+    /// Has a value refreshed, unless that is under way.
+    #[inline(never)]
+    fn note_due(&mut self, wanted: Wanted, now: Timestamp) {
+        let since = self.refreshing.get(&wanted);
+        if since.is_none_or(|since| now.ms_since(*since) > REFRESH_MS) {
+            self.due.insert(wanted);
+        }
+    }
+
     /// The shared copy of a name: finding it allocates nothing.
     fn name(&mut self, namespace: &Namespace) -> Name {
         if *self.last_name.0 != *namespace.as_str() {
-            self.last_name = match self.names.get(namespace.as_str()) {
-                Some(name) => name.clone(),
-                None => {
-                    let name = Name(namespace.as_str().into());
-                    self.names.put(namespace.as_str().to_owned(), name.clone());
-                    name
-                }
-            };
+            let known = self.names.with(namespace.as_str(), |name| name.clone());
+            self.last_name = known.unwrap_or_else(|| {
+                let name = Name(namespace.as_str().into());
+                self.names.put(namespace.as_str().to_owned(), name.clone());
+                name
+            });
         }
         self.last_name.clone()
     }
@@ -163,19 +164,12 @@ where
     K: std::hash::Hash + Eq + Borrow<Q>,
     Q: std::hash::Hash + Eq + ?Sized,
 {
-    match table.get(key) {
-        Some(found) if now.ms_since(found.read_at) <= MAX_AGE_MS => {
-            let is_due = now.ms_since(found.read_at) > DUE_AGE_MS;
-            (
-                found
-                    .value
-                    .as_ref()
-                    .map_or(Lookup::Absent, |value| Lookup::Known(Rc::clone(value))),
-                is_due,
-            )
-        }
-        _ => (Lookup::Unread, false),
-    }
+    let found = table.with(key, |found| {
+        let age_ms = now.ms_since(found.read_at);
+        let known = found.value.as_ref().map(|value| Lookup::Known(Rc::clone(value)));
+        (age_ms <= MAX_AGE_MS).then(|| (known.unwrap_or(Lookup::Absent), age_ms > DUE_AGE_MS))
+    });
+    found.flatten().unwrap_or((Lookup::Unread, false))
 }
 
 impl Memory {
@@ -188,11 +182,7 @@ impl Memory {
         let mut tables = self.tables.borrow_mut();
         let (found, is_due) = find(&mut tables);
         if is_due && tables.due.len() < DUE {
-            let wanted = wanted();
-            let since = tables.refreshing.get(&wanted);
-            if since.is_none_or(|since| now.ms_since(*since) > REFRESH_MS) {
-                tables.due.insert(wanted);
-            }
+            tables.note_due(wanted(), now);
         }
         found
     }

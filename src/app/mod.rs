@@ -33,6 +33,7 @@ mod parties;
 pub mod pixels;
 pub mod ports;
 pub mod rate;
+pub mod recent;
 pub mod refusals;
 pub mod sender;
 pub mod settings;

@@ -1,10 +1,8 @@
 //! A brake on visitors who post too often: per isolate and best effort, no accounting.
 
 use std::cell::RefCell;
-use std::num::NonZeroUsize;
 
-use lru::LruCache;
-
+use super::recent::Recent;
 use crate::domain::time::{MINUTE_MS, Timestamp};
 
 /// Events that one visitor may post within a minute.
@@ -19,16 +17,12 @@ struct Window {
 
 /// How often each visitor posted in the current minute. Addresses stay in memory.
 pub struct Rates {
-    windows: RefCell<LruCache<String, Window>>,
+    windows: RefCell<Recent<String, Window>>,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self {
-            windows: RefCell::new(LruCache::new(
-                NonZeroUsize::new(VISITORS).unwrap_or(NonZeroUsize::MIN),
-            )),
-        }
+        Self { windows: RefCell::new(Recent::new(VISITORS)) }
     }
 }
 
@@ -36,13 +30,17 @@ impl Rates {
     /// Counts one post of a visitor; `false` if it is one too many.
     pub fn allow(&self, visitor: &str, now: Timestamp) -> bool {
         let mut windows = self.windows.borrow_mut();
-        let window =
-            windows.get_or_insert_mut(visitor.to_owned(), || Window { since: now, posts: 0 });
-        if now.ms_since(window.since) >= MINUTE_MS {
-            *window = Window { since: now, posts: 0 };
+        let posts = windows.with(visitor, |window| {
+            if now.ms_since(window.since) >= MINUTE_MS {
+                *window = Window { since: now, posts: 0 };
+            }
+            window.posts = window.posts.saturating_add(1);
+            window.posts
+        });
+        if posts.is_none() {
+            windows.put(visitor.to_owned(), Window { since: now, posts: 1 });
         }
-        window.posts = window.posts.saturating_add(1);
-        window.posts <= MAX_PER_MINUTE
+        posts.is_none_or(|posts| posts <= MAX_PER_MINUTE)
     }
 }
 

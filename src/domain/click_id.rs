@@ -6,12 +6,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
-use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::namespace::Namespace;
 use super::time::Timestamp;
+use mac::MacKey;
+pub use text::ClickIdText;
+
+mod mac;
+mod text;
 
 /// Characters of a written id: 36 bytes × 8 / 6.
 pub const TEXT_LENGTH: usize = 48;
@@ -97,81 +101,49 @@ pub struct ClickId {
     pub ordinal: u16,
 }
 
+/// The lower so many bits are ones.
+const fn ones(bits: u32) -> u64 {
+    (1 << bits) - 1
+}
+
 impl ClickId {
+    /// The fields in their order, the first in the highest bits: 8 bits of version and key, 8 flags,
+    /// 16 shard, 48 time, 32 link, 16 country, 48 page, 16 place on it.
     fn signed_bytes(&self, key_number: u8) -> [u8; SIGNED] {
-        let version_and_key = (VERSION << 4) | (key_number & 15);
-        let [s0, s1] = self.shard.to_be_bytes();
-        let [_, _, t0, t1, t2, t3, t4, t5] = self.time.ms().to_be_bytes();
-        let [l0, l1, l2, l3] = self.ref_id.to_be_bytes();
-        let [c0, c1] = self.country.map_or([0, 0], |country| country.0);
-        let [_, _, p0, p1, p2, p3, p4, p5] = self.page.to_be_bytes();
-        let [o0, o1] = self.ordinal.to_be_bytes();
-        [
-            version_and_key,
-            self.flags.bits(),
-            s0,
-            s1,
-            t0,
-            t1,
-            t2,
-            t3,
-            t4,
-            t5,
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            p0,
-            p1,
-            p2,
-            p3,
-            p4,
-            p5,
-            o0,
-            o1,
-        ]
+        let version_and_key = u64::from((VERSION << 4) | (key_number & 15));
+        let country = u16::from_be_bytes(self.country.map_or([0, 0], |country| country.0));
+        let (time, page) = (self.time.ms() & ones(48), self.page & ones(48));
+        let words = [
+            version_and_key << 56
+                | u64::from(self.flags.bits()) << 48
+                | u64::from(self.shard) << 32
+                | time >> 16,
+            time << 48 | u64::from(self.ref_id) << 16 | u64::from(country),
+            page << 16 | u64::from(self.ordinal),
+        ];
+        let mut bytes = [0; SIGNED];
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_be_bytes();
+        }
+        bytes
     }
 
     fn from_signed_bytes(bytes: &[u8; SIGNED]) -> Option<Self> {
-        let [
-            version_and_key,
-            flags,
-            s0,
-            s1,
-            t0,
-            t1,
-            t2,
-            t3,
-            t4,
-            t5,
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            p0,
-            p1,
-            p2,
-            p3,
-            p4,
-            p5,
-            o0,
-            o1,
-        ] = *bytes;
-        if version_and_key >> 4 != VERSION {
+        let mut words = bytes.as_chunks().0.iter().map(|word| u64::from_be_bytes(*word));
+        let (first, second, third) = (words.next()?, words.next()?, words.next()?);
+        // What a conversion cuts off belongs to the field before.
+        let country = (second as u16).to_be_bytes();
+        if first >> 60 != u64::from(VERSION) {
             return None;
         }
         Some(Self {
-            flags: Flags(flags),
-            shard: u16::from_be_bytes([s0, s1]),
-            time: Timestamp::from_ms(u64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5])),
-            ref_id: u32::from_be_bytes([l0, l1, l2, l3]),
-            country: (c0 != 0).then_some(Country([c0, c1])),
-            page: u64::from_be_bytes([0, 0, p0, p1, p2, p3, p4, p5]),
-            ordinal: u16::from_be_bytes([o0, o1]),
+            flags: Flags((first >> 48) as u8),
+            shard: (first >> 32) as u16,
+            time: Timestamp::from_ms((first & ones(32)) << 16 | second >> 48),
+            ref_id: (second >> 16) as u32,
+            country: (country.first() != Some(&0)).then_some(Country(country)),
+            page: third >> 16,
+            ordinal: third as u16,
         })
     }
 }
@@ -252,10 +224,10 @@ impl Keyring {
     /// The keys of one namespace, ready to use. Worth keeping: deriving costs as much as signing.
     pub fn of(&self, namespace: &Namespace) -> ClickKeys {
         let derive = |secret: &Secret| {
-            // Expanding to 32 bytes cannot fail (RFC 5869 allows 255 × 32), nor can an HMAC key
-            // have a wrong length; if either did, the key would be left out and verify nothing.
+            // Expanding to 32 bytes cannot fail (RFC 5869 allows 255 × 32); if it did, the key would
+            // be left out and verify nothing.
             let key = self.derive(secret.number, &[INFO, namespace.as_str().as_bytes()])?;
-            Some((secret.number, Hmac::<Sha256>::new_from_slice(&key).ok()?))
+            Some((secret.number, MacKey::new(&key)))
         };
         ClickKeys { keys: self.secrets.iter().filter_map(derive).collect() }
     }
@@ -264,7 +236,7 @@ impl Keyring {
 /// The derived keys of one namespace; the first signs.
 #[derive(Clone)]
 pub struct ClickKeys {
-    keys: Vec<(u8, Hmac<Sha256>)>,
+    keys: Vec<(u8, MacKey)>,
 }
 
 impl std::fmt::Debug for ClickKeys {
@@ -275,13 +247,13 @@ impl std::fmt::Debug for ClickKeys {
 
 impl ClickKeys {
     /// Writes an id, signed with the first key. `None` only without any key.
-    pub fn sign(&self, id: &ClickId) -> Option<String> {
-        let (number, mac) = self.keys.first()?;
+    pub fn sign(&self, id: &ClickId) -> Option<ClickIdText> {
+        let (number, key) = self.keys.first()?;
         let signed = id.signed_bytes(*number);
         let mut bytes = [0; BYTES];
         *bytes.first_chunk_mut()? = signed;
-        *bytes.last_chunk_mut()? = tag(mac, &signed);
-        Some(URL_SAFE_NO_PAD.encode(bytes))
+        *bytes.last_chunk_mut()? = tag(key, &signed);
+        Some(ClickIdText::of(&bytes))
     }
 
     /// Reads an id, in constant time as far as its MAC goes. `None` if no key verifies it.
@@ -289,17 +261,15 @@ impl ClickKeys {
         let bytes = decode(text)?;
         let (signed, given) = bytes.split_first_chunk::<SIGNED>()?;
         let key_number = signed.first()? & 15;
-        let (_, mac) = self.keys.iter().find(|(number, _)| key_number == *number)?;
-        let is_genuine: bool = tag(mac, signed).as_slice().ct_eq(given).into();
+        let (_, key) = self.keys.iter().find(|(number, _)| key_number == *number)?;
+        let is_genuine: bool = tag(key, signed).as_slice().ct_eq(given).into();
         if is_genuine { ClickId::from_signed_bytes(signed) } else { None }
     }
 }
 
-fn tag(mac: &Hmac<Sha256>, signed: &[u8; SIGNED]) -> [u8; TAG] {
-    let mut mac = mac.clone();
-    mac.update(signed);
-    let full: [u8; 32] = mac.finalize().into_bytes().into();
-    full.first_chunk::<TAG>().copied().unwrap_or([0; TAG])
+#[inline]
+fn tag(key: &MacKey, signed: &[u8; SIGNED]) -> [u8; TAG] {
+    key.mac(signed).first_chunk().copied().unwrap_or([0; TAG])
 }
 
 fn decode(text: &str) -> Option<[u8; BYTES]> {

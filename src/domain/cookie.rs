@@ -47,34 +47,36 @@ fn campaign_number(digits: &str) -> Option<u32> {
 /// What the clicks of a campaign set, but for the click_id: every click writes two cookies.
 #[derive(Clone, Debug)]
 pub struct CampaignCookies {
-    /// `click_id_7=`
-    name: String,
-    /// What stands between the click_id and the value of `SameSite`.
-    attributes: String,
+    lax: Pieces,
+    /// As long as pages of other sites show our pixels.
+    none: Pieces,
+}
+
+/// The text of two cookies with the same value of `SameSite`.
+#[derive(Clone, Debug)]
+struct Pieces {
+    /// `; Path=/; …; SameSite=Lax`, a line feed and `click_id_7=`
+    between: String,
+    /// `; Path=/; …; SameSite=Lax`
+    end: String,
 }
 
 impl CampaignCookies {
     /// Those of a campaign whose clicks convert for some days.
     pub fn of(campaign: u32, window_days: u32) -> Self {
         let max_age = window_days.saturating_mul(24 * 60 * 60).min(MAX_AGE_SECONDS);
-        Self { name: format!("{NAME}_{campaign}="), attributes: attributes(max_age) }
+        let pieces = |same_site: &str| {
+            let end = format!("{}{same_site}", attributes(max_age));
+            Pieces { between: format!("{end}\n{NAME}_{campaign}="), end }
+        };
+        Self { lax: pieces("Lax"), none: pieces("None") }
     }
 
     /// Appends the values of two `Set-Cookie` headers, a line feed before each. The click_id must be
     /// ours.
     pub fn write(&self, lines: &mut String, click_id: &str, is_same_site_none: bool) {
-        let same_site = if is_same_site_none { "None" } else { "Lax" };
-        for piece in [
-            NEWEST,
-            click_id,
-            &self.attributes,
-            same_site,
-            "\n",
-            &self.name,
-            click_id,
-            &self.attributes,
-            same_site,
-        ] {
+        let Pieces { between, end } = if is_same_site_none { &self.none } else { &self.lax };
+        for piece in [NEWEST, click_id, between, click_id, end] {
             lines.push_str(piece);
         }
     }
@@ -95,6 +97,10 @@ pub fn expire_campaign_cookie(campaign: u32) -> String {
 /// The campaigns whose cookies have to go when one of `campaign` is set, oldest first, so that
 /// at most 20 remain. The age is what the id says of itself; one that cannot be read is oldest.
 pub fn campaigns_to_expire(header: &str, campaign: u32) -> Vec<u32> {
+    // A first visit brings none.
+    if header.is_empty() {
+        return Vec::new();
+    }
     let mut others: Vec<(u64, u32)> = Vec::new();
     for cookie in click_cookies(header) {
         let Some(other) = cookie.campaign.filter(|other| *other != campaign) else { continue };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 
 /// The end of the first label of a tracking host.
 const SUFFIX: &str = "-tracking";
@@ -9,9 +10,10 @@ const SUFFIX: &str = "-tracking";
 /// A host label has 63 bytes (RFC 1035, 2.3.4), of which `-tracking` takes 9.
 const MAX_LENGTH: usize = 63 - 9;
 
-/// The name of one customer of an installation: `[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?`.
+/// The name of one customer of an installation: `[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?`. It goes into
+/// whatever belongs to the customer, so that a copy shares the text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Namespace(String);
+pub struct Namespace(Rc<str>);
 
 impl Namespace {
     /// A name, if it is one.
@@ -23,7 +25,7 @@ impl Namespace {
             && bytes.iter().all(|b| is_plain(b) || *b == b'-')
             && bytes.first().is_some_and(is_plain)
             && bytes.last().is_some_and(is_plain);
-        fits.then(|| Self(text.to_owned()))
+        fits.then(|| Self(text.into()))
     }
 
     /// The name.

@@ -188,6 +188,10 @@ fn beginning(text: &str) -> &str {
 
 /// Whether the browser fetches in advance (`prefetch;prerender`) or for a thumbnail.
 fn purpose_of(purpose: &str) -> Option<Uncounted> {
+    // Nearly always.
+    if purpose.is_empty() {
+        return None;
+    }
     purpose.split([';', ',', ' ']).find_map(|token| {
         if token.eq_ignore_ascii_case("prefetch") || token.eq_ignore_ascii_case("prerender") {
             Some(Uncounted::Prefetch)

@@ -50,19 +50,19 @@ function pack({ method, url, headers, cf }) {
 const REDIRECT = new Response(null, { status: 302, headers: { "cache-control": "no-store" } });
 const HEADERS = REDIRECT.headers;
 
-// The first line is the address, each further one a cookie, the last what is to be done behind the reply, a letter each.
+// The first line is what is to be done behind the reply, a letter each, the second the address, each further one a cookie.
 function redirect(packed, env, ctx) {
   // Places are searched for instead of splitting: fewer strings and lists are made.
-  const last = packed.lastIndexOf("\n") + 1;
-  for (let at = last; at < packed.length; at += 1) ctx.waitUntil(behind(env, packed[at]));
-  let end = packed.indexOf("\n");
-  HEADERS.set("location", packed.slice(0, end));
-  if (end + 1 === last) HEADERS.delete("set-cookie");
-  for (let isFirst = true; end + 1 < last; isFirst = false) {
+  const duties = packed.indexOf("\n");
+  for (let at = 0; at < duties; at += 1) ctx.waitUntil(behind(env, packed[at]));
+  let end = packed.indexOf("\n", duties + 1);
+  HEADERS.set("location", packed.slice(duties + 1, end < 0 ? packed.length : end));
+  // Nothing of an earlier click may be left.
+  if (end < 0) HEADERS.delete("set-cookie");
+  for (let isFirst = true; end >= 0; isFirst = false) {
     const start = end + 1;
     end = packed.indexOf("\n", start);
-    const cookie = packed.slice(start, end);
-    // Nothing of an earlier click may be left.
+    const cookie = packed.slice(start, end < 0 ? packed.length : end);
     if (isFirst) HEADERS.set("set-cookie", cookie);
     else HEADERS.append("set-cookie", cookie);
   }

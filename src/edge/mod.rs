@@ -10,7 +10,7 @@ mod network;
 mod packed;
 mod tray;
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -29,11 +29,22 @@ use crate::domain::time::Timestamp;
 use crate::http::{self, App, Isolate, click as http_click};
 use crate::store::Stores;
 use bindings::{D1, Kv, log};
+use tray::{Handed, Tray};
+
+/// What an isolate has one of.
+#[derive(Default)]
+struct Edge {
+    isolate: Rc<Isolate>,
+    settings: OnceCell<Rc<Settings>>,
+    tray: Tray,
+}
 
 thread_local! {
-    static ISOLATE: Rc<Isolate> = Rc::default();
-    static LONG_REDIRECT: RefCell<String> = const { RefCell::new(String::new()) };
-    static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+    static EDGE: Edge = Edge::default();
+}
+
+fn isolate() -> Rc<Isolate> {
+    EDGE.with(|edge| Rc::clone(&edge.isolate))
 }
 
 /// How long stores may take where nobody waits for the reply.
@@ -64,12 +75,11 @@ fn timestamp(ms: f64) -> Timestamp {
 
 /// The settings, read from the environment once per isolate.
 fn settings(env: &JsValue) -> Result<Rc<Settings>, String> {
-    if let Some(settings) = SETTINGS.with_borrow(Clone::clone) {
+    if let Some(settings) = EDGE.with(|edge| edge.settings.get().cloned()) {
         return Ok(settings);
     }
     let settings = Rc::new(environment::read(env)?);
-    SETTINGS.set(Some(Rc::clone(&settings)));
-    Ok(settings)
+    Ok(EDGE.with(|edge| Rc::clone(edge.settings.get_or_init(|| settings))))
 }
 
 /// The stores for a request. `is_urgent`: somebody waits who is to be told soon whether they work.
@@ -94,51 +104,55 @@ fn stores(
 /// The tray on which clicks are handed over, as JavaScript sees it.
 #[wasm_bindgen]
 pub fn tray() -> Option<js_sys::Uint8Array> {
-    tray::view()
+    EDGE.with(|edge| edge.tray.view())
 }
 
-/// What [`click`] answers if something has to be loaded first, or the answer is a page.
+/// What [`click`] answers if the visitor's network has to be packed as well.
+const LACKS_NETWORK: i32 = 0;
+/// What it answers if something has to be loaded first, or the answer is a page.
 const ELSEWHERE: i32 = -1;
-/// What it answers if the redirect is too long for the tray; [`long_redirect`] has it.
+/// What it answers if the redirect does not fit onto the tray; [`long_redirect`] has it.
 const LONG: i32 = -2;
 
 /// Where a visitor's click leads, synchronously from memory. The request lies on the tray, so many
 /// bytes in the order of [`packed`]. Answers how long the packed redirect is that lies there instead;
-/// 0 if the visitor's network has to be packed as well; else [`ELSEWHERE`] or [`LONG`].
+/// else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
 #[wasm_bindgen]
 pub fn click(length: u32, now_ms: f64) -> i32 {
-    let followed = tray::read(length as usize, |packed| {
-        let settings = SETTINGS.with_borrow(Clone::clone)?;
-        let request = packed::read(packed, &[])?;
-        ISOLATE.with(|isolate| {
+    EDGE.with(|edge| {
+        let isolate = &edge.isolate;
+        let followed = edge.tray.read(length, |packed| {
+            let request = packed::read(packed, &[])?;
             let moment = moment(timestamp(now_ms));
-            match http_click::from_memory(isolate, &settings, &moment, &request) {
-                Ok(Followed::Redirect(redirect)) => {
-                    let duties = duties(redirect.duty, isolate);
-                    Some(packed::redirect(redirect, &duties))
+            Some(http_click::from_memory(isolate, edge.settings.get()?, &moment, &request))
+        });
+        match followed {
+            Some(Ok(Followed::Redirect(redirect))) => {
+                let duties = duties(redirect.duty, isolate);
+                let lines = redirect.into_lines();
+                let handed = edge.tray.write(&duties, &lines);
+                isolate.spare.keep(lines);
+                match handed {
+                    Handed::Bytes(length) => length,
+                    Handed::Long => LONG,
                 }
-                Err(Missing::Origin) => Some(String::new()),
-                Ok(Followed::Nowhere) | Err(Missing::Value(_)) => None,
             }
-        })
-    });
-    let Some(packed) = followed else { return ELSEWHERE };
-    tray::write(&packed).unwrap_or_else(|| {
-        LONG_REDIRECT.set(packed);
-        LONG
+            Some(Err(Missing::Origin)) => LACKS_NETWORK,
+            None | Some(Ok(Followed::Nowhere) | Err(Missing::Value(_))) => ELSEWHERE,
+        }
     })
 }
 
-/// The packed redirect of the click before, which was too long for the tray.
+/// The packed redirect of the click before, which did not fit onto the tray.
 #[wasm_bindgen(js_name = longRedirect)]
 pub fn long_redirect() -> String {
-    LONG_REDIRECT.take()
+    EDGE.with(|edge| edge.tray.take_long())
 }
 
 /// Everything else. Resolves to the packed head and the body.
 #[wasm_bindgen]
 pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsValue, JsValue> {
-    let isolate = ISOLATE.with(Rc::clone);
+    let isolate = isolate();
     let settings = match settings(&env) {
         Ok(settings) => settings,
         Err(message) => return Ok(packed::not_configured(&message)),
@@ -181,7 +195,7 @@ fn duties(duty: Duty, isolate: &Isolate) -> String {
 /// waits and then counts refusals, `x` examines conversions, `q` wakes the sender. Whatever is taken up and not finished is taken up again by a later one.
 #[wasm_bindgen]
 pub async fn behind(env: JsValue, duty: String) {
-    let isolate = ISOLATE.with(Rc::clone);
+    let isolate = isolate();
     let Ok(settings) = settings(&env) else { return };
     let stores = stores(&env, &settings, &isolate, false);
     match duty.as_str() {
@@ -223,7 +237,7 @@ async fn wake(env: &JsValue, isolate: &Isolate) {
 /// The cron job, every minute.
 #[wasm_bindgen]
 pub async fn tick(env: JsValue) {
-    let isolate = ISOLATE.with(Rc::clone);
+    let isolate = isolate();
     match settings(&env) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);
@@ -240,7 +254,7 @@ pub async fn tick(env: JsValue) {
 /// the rest is left to another run, for which this one need not be waited for.
 #[wasm_bindgen]
 pub async fn deliver(env: JsValue, passed_on: js_sys::Function) {
-    let isolate = ISOLATE.with(Rc::clone);
+    let isolate = isolate();
     match settings(&env) {
         Ok(settings) => {
             let stores = stores(&env, &settings, &isolate, false);

@@ -5,17 +5,23 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 
-use crate::app::follow::Redirect;
+use crate::domain::encoding::cut;
 use crate::http::Answer;
-use crate::http::request::{Headers, Method, Request};
+use crate::http::request::{Headers, Method, Request, Target};
 use crate::http::response::{Body, Response};
 
 /// Reads a packed request: method, URL, then the headers in the order below.
 pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
-    let mut lines = packed.split('\n');
-    let method = Method::parse(lines.next()?);
-    let url = lines.next()?;
-    let mut next = || lines.next().unwrap_or_default();
+    let mut rest = Some(packed);
+    let mut line = || {
+        let text = rest?;
+        let (line, behind) = cut(text, b'\n').map_or((text, None), |(a, b)| (a, Some(b)));
+        rest = behind;
+        Some(line)
+    };
+    let method = Method::parse(line()?);
+    let Target { host, path, query } = Target::parse(line()?)?;
+    let mut next = || line().unwrap_or_default();
     let headers = Headers {
         user_agent: next(),
         referer: next(),
@@ -27,10 +33,11 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         ..Headers::default()
     };
     // Most clicks end here.
-    let Some(client_ip) = lines.next() else {
-        return Request::new(method, url, Headers { lacks_network: true, ..headers }, body);
+    let Some(client_ip) = line() else {
+        let headers = Headers { lacks_network: true, ..headers };
+        return Some(Request { method, host, path, query, headers, body });
     };
-    let mut next = || lines.next().unwrap_or_default();
+    let mut next = || line().unwrap_or_default();
     let headers = Headers {
         client_ip,
         asn: next(),
@@ -44,7 +51,7 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         signature: next(),
         ..headers
     };
-    Request::new(method, url, headers, body)
+    Some(Request { method, host, path, query, headers, body })
 }
 
 /// A response's first line (status, duties) and its headers, a line each, name and value
@@ -63,14 +70,6 @@ pub(super) fn head(answer: &Answer, duties: &str) -> String {
         head.push_str(value);
     }
     head
-}
-
-/// A click's redirect: the address, then each cookie, at last the duties, a line each.
-pub(super) fn redirect(redirect: Redirect, duties: &str) -> String {
-    let mut packed = redirect.into_lines();
-    packed.push('\n');
-    packed.push_str(duties);
-    packed
 }
 
 /// Head and body as JavaScript takes them.

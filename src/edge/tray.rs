@@ -10,33 +10,67 @@ use wasm_bindgen::JsCast as _;
 /// three times as many. What is longer goes the way of everything else.
 const BYTES: usize = 16 * 1024;
 
-thread_local! {
-    static TRAY: RefCell<Box<[u8]>> = RefCell::new(vec![0; BYTES].into());
+/// The place, and what was too long for it.
+pub(super) struct Tray {
+    bytes: RefCell<Box<[u8]>>,
+    long: RefCell<String>,
 }
 
-/// A view of the tray, which lasts until the memory grows.
-pub(super) fn view() -> Option<Uint8Array> {
-    let memory: WebAssembly::Memory = wasm_bindgen::memory().dyn_into().ok()?;
-    TRAY.with_borrow_mut(|tray| {
-        let start = tray.as_mut_ptr().expose_provenance().try_into().ok()?;
-        let length = tray.len().try_into().ok()?;
-        Some(Uint8Array::new_with_byte_offset_and_length(&memory.buffer(), start, length))
-    })
-}
-
-/// Reads the first bytes; `None` if they are no text, or the tray has fewer.
-pub(super) fn read<T>(length: usize, reader: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-    TRAY.with_borrow(|tray| reader(std::str::from_utf8(tray.get(..length)?).ok()?))
-}
-
-/// Writes a text to the beginning and gives its length; `None` if it is too long, or not ASCII:
-/// `tray.js` takes bytes for letters.
-pub(super) fn write(text: &str) -> Option<i32> {
-    if !text.is_ascii() {
-        return None;
+impl Default for Tray {
+    fn default() -> Self {
+        Self { bytes: RefCell::new(vec![0; BYTES].into()), long: RefCell::default() }
     }
-    TRAY.with_borrow_mut(|tray| {
-        tray.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        text.len().try_into().ok()
-    })
+}
+
+/// How the way back went.
+pub(super) enum Handed {
+    /// So many bytes lie on the tray.
+    Bytes(i32),
+    /// The redirect is too long, or not ASCII: `tray.js` takes bytes for letters. [`Tray::take_long`]
+    /// has it.
+    Long,
+}
+
+impl Tray {
+    /// A view of the place, which lasts until the memory grows.
+    pub(super) fn view(&self) -> Option<Uint8Array> {
+        let memory: WebAssembly::Memory = wasm_bindgen::memory().dyn_into().ok()?;
+        let mut bytes = self.bytes.borrow_mut();
+        let start = bytes.as_mut_ptr().expose_provenance().try_into().ok()?;
+        let length = bytes.len().try_into().ok()?;
+        Some(Uint8Array::new_with_byte_offset_and_length(&memory.buffer(), start, length))
+    }
+
+    /// Reads the first bytes; `None` if they are no text, or there are fewer.
+    pub(super) fn read<T>(&self, length: u32, reader: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        reader(std::str::from_utf8(self.bytes.borrow().get(..length as usize)?).ok()?)
+    }
+
+    /// Writes a packed redirect to the beginning: the duties, then the address and each cookie, a
+    /// line each.
+    pub(super) fn write(&self, duties: &str, lines: &str) -> Handed {
+        let written = if lines.is_ascii() { self.put(duties, lines) } else { None };
+        written.map_or_else(
+            || {
+                self.long.replace(format!("{duties}\n{lines}"));
+                Handed::Long
+            },
+            Handed::Bytes,
+        )
+    }
+
+    fn put(&self, duties: &str, lines: &str) -> Option<i32> {
+        let mut bytes = self.bytes.borrow_mut();
+        let (start, rest) = bytes.split_at_mut_checked(duties.len())?;
+        let (line_feed, rest) = rest.split_first_mut()?;
+        rest.get_mut(..lines.len())?.copy_from_slice(lines.as_bytes());
+        *line_feed = b'\n';
+        start.copy_from_slice(duties.as_bytes());
+        (duties.len() + 1 + lines.len()).try_into().ok()
+    }
+
+    /// The packed redirect that was too long.
+    pub(super) fn take_long(&self) -> String {
+        self.long.take()
+    }
 }

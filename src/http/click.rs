@@ -54,11 +54,12 @@ pub fn from_memory(
         hints: Hints {
             purpose: headers.purpose,
             fetch_dest: headers.fetch_dest,
-            gpc: headers.gpc.trim() == "1",
+            gpc: headers.gpc.trim_ascii() == "1",
         },
         country: request.country(),
         origin: request.origin(),
         is_head: request.method == Method::Head,
+        spare: &isolate.spare,
     };
     follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)
 }
@@ -84,8 +85,14 @@ fn namespace(
     moment: &Moment<'_>,
     request: &Request<'_>,
 ) -> Result<Option<Namespace>, Wanted> {
+    if let Some(namespace) = isolate.last_host.namespace(request.host) {
+        return Ok(Some(namespace));
+    }
     let host = match host_of(request) {
-        Host::Names(namespace) => return Ok(Some(namespace)),
+        Host::Names(namespace) => {
+            isolate.last_host.remember(request.host, &namespace);
+            return Ok(Some(namespace));
+        }
         Host::MayBeCustom(host) => host,
         Host::Anonymous => return Ok(development_namespace(settings)),
     };

@@ -8,6 +8,7 @@ pub mod click;
 pub mod collect;
 pub mod demo;
 pub mod health;
+mod last_host;
 pub mod openapi;
 pub mod pixel;
 pub mod postback;
@@ -20,6 +21,7 @@ use std::pin::Pin;
 
 use crate::app::answers::Answers;
 use crate::app::doubts::Doubts;
+use crate::app::follow::Spare;
 use crate::app::judge::Errand;
 use crate::app::leases::Place;
 use crate::app::memory::{Memory, Wanted};
@@ -36,6 +38,7 @@ use crate::app::wake::Wakes;
 use crate::domain::namespace::{self, Namespace};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
 use crate::domain::web_address::is_host_name;
+pub use last_host::LastHost;
 use request::{Method, Request};
 use response::Response;
 
@@ -44,6 +47,10 @@ use response::Response;
 pub struct Isolate {
     /// Configuration.
     pub memory: std::rc::Rc<Memory>,
+    /// The memory of the last redirect.
+    pub spare: Spare,
+    /// Where the last click came in.
+    pub last_host: LastHost,
     /// Clicks waiting to be written.
     pub pages: Pages,
     /// Answers waiting to be copied.

@@ -96,6 +96,28 @@ pub struct Headers<'a> {
     pub signature: &'a str,
 }
 
+/// What an absolute URL names.
+pub(crate) struct Target<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// `None` if the URL is not one of http or https.
+    pub(crate) fn parse(url: &'a str) -> Option<Self> {
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+        // A fragment is never sent; one that arrives all the same is no part of the query.
+        let rest = encoding::cut(rest, b'#').map_or(rest, |(before, _)| before);
+        let (before_query, query) = encoding::cut(rest, b'?').unwrap_or((rest, ""));
+        let slash =
+            encoding::cut(before_query, b'/').map_or(before_query.len(), |(host, _)| host.len());
+        let (host, path) = before_query.split_at_checked(slash)?;
+        let path = if path.is_empty() { "/" } else { path };
+        Some(Self { host, path, query })
+    }
+}
+
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -117,13 +139,7 @@ impl<'a> Request<'a> {
     /// A request from its method, its absolute URL (`http://host/path?query`) and the rest.
     /// `None` if the URL is not one of http or https.
     pub fn new(method: Method, url: &'a str, headers: Headers<'a>, body: &'a [u8]) -> Option<Self> {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-        // A fragment is never sent; one that arrives all the same is no part of the query.
-        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
-        let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let slash = before_query.find('/').unwrap_or(before_query.len());
-        let (host, path) = before_query.split_at_checked(slash)?;
-        let path = if path.is_empty() { "/" } else { path };
+        let Target { host, path, query } = Target::parse(url)?;
         Some(Self { method, host, path, query, headers, body })
     }
 

@@ -22,7 +22,7 @@ fn clicked(world: &World, second: u64, uncounted: &str) -> String {
         ordinal: 0,
     };
     let keys = world.stores.settings.keyring.of(&Namespace::parse("demo").unwrap());
-    let click_id = keys.sign(&id).unwrap();
+    let click_id = keys.sign(&id).unwrap().to_string();
     let (time, page) = (id.time.ms(), id.page);
     world.database().execute(&format!(
         "INSERT INTO clicks (namespace, time, page, ordinal, click_id, ref_id, campaign_id, \

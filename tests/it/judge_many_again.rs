@@ -38,7 +38,7 @@ fn click_id(world: &World, n: usize, at: u64) -> String {
         page: 1,
         ordinal: n as u16,
     };
-    world.stores.settings.keyring.of(&demo()).sign(&id).unwrap()
+    world.stores.settings.keyring.of(&demo()).sign(&id).unwrap().to_string()
 }
 
 /// A request that was refused `n` milliseconds after the beginning, as a row to insert.

@@ -2,22 +2,20 @@
 //! that it asks for next may be older.
 
 use std::cell::RefCell;
-use std::num::NonZeroUsize;
-
-use lru::LruCache;
 
 use super::Wanted;
+use crate::app::recent::Recent;
 use crate::domain::time::Timestamp;
 
 /// Edits are remembered until so many others were made. Copies of KV follow within a minute or two.
 const EDITS: usize = 1_000;
 
 /// The last edits, and when they were made.
-pub struct Edits(RefCell<LruCache<Wanted, Timestamp>>);
+pub struct Edits(RefCell<Recent<Wanted, Timestamp>>);
 
 impl Default for Edits {
     fn default() -> Self {
-        Self(RefCell::new(LruCache::new(NonZeroUsize::new(EDITS).unwrap_or(NonZeroUsize::MIN))))
+        Self(RefCell::new(Recent::new(EDITS)))
     }
 }
 

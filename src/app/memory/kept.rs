@@ -1,5 +1,6 @@
 //! What is put into memory, kept there, and forgotten: one arm for each kind of value.
 
+use std::borrow::Borrow;
 use std::rc::Rc;
 
 use super::{DUE_AGE_MS, Memory, Remembered, Table, Value, Wanted};
@@ -54,30 +55,30 @@ impl Memory {
         let mut tables = self.tables.borrow_mut();
         let tables = &mut *tables;
         match wanted {
-            Wanted::Namespace(name) => touch(tables.namespaces.get_mut(name.as_str()), as_if_read),
-            Wanted::Host(host) => touch(tables.hosts.get_mut(host), as_if_read),
+            Wanted::Namespace(name) => touch(&mut tables.namespaces, name.as_str(), as_if_read),
+            Wanted::Host(host) => touch(&mut tables.hosts, host, as_if_read),
             Wanted::Campaign(name, id) => {
                 let key = (tables.name(name), *id);
-                touch(tables.campaigns.get_mut(&key), as_if_read)
+                touch(&mut tables.campaigns, &key, as_if_read)
             }
             Wanted::Link(name, id) => {
                 let key = (tables.name(name), *id);
-                touch(tables.links.get_mut(&key), as_if_read)
+                touch(&mut tables.links, &key, as_if_read)
             }
             Wanted::DefaultLink(name, campaign, affiliate) => {
                 let key = (tables.name(name), *campaign, *affiliate);
-                touch(tables.default_links.get_mut(&key), as_if_read)
+                touch(&mut tables.default_links, &key, as_if_read)
             }
             Wanted::Advertiser(name, id) => {
                 let key = (tables.name(name), *id);
-                touch(tables.advertisers.get_mut(&key), as_if_read)
+                touch(&mut tables.advertisers, &key, as_if_read)
             }
             Wanted::Coupon(..) | Wanted::CustomId(..) => {
-                touch(tables.codes.get_mut(wanted), as_if_read)
+                touch(&mut tables.codes, wanted, as_if_read)
             }
             Wanted::Connectors(name, affiliate) => {
                 let key = (tables.name(name), *affiliate);
-                touch(tables.connectors.get_mut(&key), as_if_read)
+                touch(&mut tables.connectors, &key, as_if_read)
             }
         }
     }
@@ -87,28 +88,28 @@ impl Memory {
         let mut tables = self.tables.borrow_mut();
         let tables = &mut *tables;
         match wanted {
-            Wanted::Namespace(name) => drop(tables.namespaces.pop(name)),
-            Wanted::Host(host) => drop(tables.hosts.pop(host)),
+            Wanted::Namespace(name) => tables.namespaces.remove(name),
+            Wanted::Host(host) => tables.hosts.remove(host),
             Wanted::Campaign(name, id) => {
                 let key = (tables.name(name), *id);
-                drop(tables.campaigns.pop(&key));
+                tables.campaigns.remove(&key);
             }
             Wanted::Link(name, id) => {
                 let key = (tables.name(name), *id);
-                drop(tables.links.pop(&key));
+                tables.links.remove(&key);
             }
             Wanted::DefaultLink(name, campaign, affiliate) => {
                 let key = (tables.name(name), *campaign, *affiliate);
-                drop(tables.default_links.pop(&key));
+                tables.default_links.remove(&key);
             }
             Wanted::Advertiser(name, id) => {
                 let key = (tables.name(name), *id);
-                drop(tables.advertisers.pop(&key));
+                tables.advertisers.remove(&key);
             }
-            Wanted::Coupon(..) | Wanted::CustomId(..) => drop(tables.codes.pop(wanted)),
+            Wanted::Coupon(..) | Wanted::CustomId(..) => tables.codes.remove(wanted),
             Wanted::Connectors(name, affiliate) => {
                 let key = (tables.name(name), *affiliate);
-                drop(tables.connectors.pop(&key));
+                tables.connectors.remove(&key);
             }
         }
     }
@@ -123,12 +124,10 @@ fn put<K: std::hash::Hash + Eq, T>(
     table.put(key, Remembered { value: value.map(Rc::new), read_at: now });
 }
 
-fn touch<T>(found: Option<&mut Remembered<T>>, as_if_read: Timestamp) -> bool {
-    match found {
-        Some(found) => {
-            found.read_at = found.read_at.max(as_if_read);
-            true
-        }
-        None => false,
-    }
+fn touch<K, Q, T>(table: &mut Table<K, T>, key: &Q, as_if_read: Timestamp) -> bool
+where
+    K: std::hash::Hash + Eq + Borrow<Q>,
+    Q: std::hash::Hash + Eq + ?Sized,
+{
+    table.with(key, |found| found.read_at = found.read_at.max(as_if_read)).is_some()
 }
