@@ -4,7 +4,7 @@
 // but the counts hardly depend on the machine or on what else it does, so that a small change can be seen. They say nothing of
 // the kernel, and nothing of what a page of code costs whose place has to be looked up: the last two rows say how many lines of
 // 64 bytes and how many pages of code clicks run through. Every fifteen seconds one click has its configuration read again, which
-// is counted with it; so the least of three counts is shown.
+// is counted with it; so the least of three counts is shown, and the code that ran in all of them.
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -69,7 +69,7 @@ function send(origin, count) {
   });
 }
 
-/** Sums of all events, and the lines and pages of code that at least every other click runs through. */
+/** Sums of all events, and where the code lies that at least every other click runs through. */
 function read(file) {
   const runs = new Map();
   let events = [];
@@ -89,19 +89,25 @@ function read(file) {
       isCall = false;
     }
   }
-  const usual = [...runs].filter(([, count]) => count >= clicks / 2).map(([at]) => at);
-  const distinct = (bytes) => new Set(usual.map((at) => Math.floor(at / bytes))).size;
+  const code = new Set([...runs].filter(([, count]) => count >= clicks / 2).map(([at]) => at));
   const { Ir, I1mr, D1mr, D1mw, ILmr, DLmr, DLmw, Bcm, Bim } = Object.fromEntries(events.map((name, n) => [name, sums[n] / clicks]));
-  return {
+  const counts = {
     instructions: Ir,
     "code not in L1": I1mr,
     "data not in L1": D1mr + D1mw,
     "code not in L2": ILmr,
     "data not in L2": DLmr + DLmw,
     "branches mispredicted": Bcm + Bim,
-    "lines of code": distinct(64),
-    "pages of code": distinct(4096),
   };
+  return { counts, code };
+}
+
+/** The least of several counts, and how much code ran in all of them. */
+function summary(reads) {
+  const [{ counts }] = [...reads].sort((a, b) => a.counts.instructions - b.counts.instructions);
+  const code = reads.map((read) => read.code).reduce((common, more) => common.intersection(more));
+  const distinct = (bytes) => new Set([...code].map((at) => Math.floor(at / bytes))).size;
+  return { ...counts, "lines of code": distinct(64), "pages of code": distinct(4096) };
 }
 
 const folder = mkdtempSync(join(tmpdir(), "backtrail-count-"));
@@ -127,17 +133,16 @@ try {
   for (const { name } of arms) {
     console.log(`count: ${options.warm} clicks to ${name} until its functions are compiled, then three times ${clicks} that count`);
     await send(server.urls[name], Number(options.warm));
-    const counts = [];
+    const reads = [];
     for (let n = 0; n < 3; n += 1) {
       control("--zero");
       await send(server.urls[name], clicks);
       control("--dump");
       const [file] = readdirSync(folder).filter((file) => /^counts\.\d+$/.test(file));
-      counts.push(read(join(folder, file)));
+      reads.push(read(join(folder, file)));
       rmSync(join(folder, file));
     }
-    const [least] = counts.sort((a, b) => a.instructions - b.instructions);
-    for (const [what, count] of Object.entries(least)) (table[what] ??= {})[name] = Math.round(count);
+    for (const [what, count] of Object.entries(summary(reads))) (table[what] ??= {})[name] = Math.round(count);
   }
   console.table(table);
 } finally {
