@@ -105,8 +105,9 @@ function read(file) {
 /** The least of several counts, and how much code ran in all of them. */
 function summary(reads) {
   const [{ counts }] = [...reads].sort((a, b) => a.counts.instructions - b.counts.instructions);
-  const code = reads.map((read) => read.code).reduce((common, more) => common.intersection(more));
-  const distinct = (bytes) => new Set([...code].map((at) => Math.floor(at / bytes))).size;
+  const [first, ...more] = reads.map((read) => read.code);
+  const code = [...first].filter((at) => more.every((other) => other.has(at)));
+  const distinct = (bytes) => new Set(code.map((at) => Math.floor(at / bytes))).size;
   return { ...counts, "lines of code": distinct(64), "pages of code": distinct(4096) };
 }
 
