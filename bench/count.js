@@ -111,12 +111,12 @@ function summary(reads) {
   return { ...counts, "lines of code": distinct(64), "pages of code": distinct(4096) };
 }
 
-const folder = mkdtempSync(join(tmpdir(), "backtrail-count-"));
 try {
   execFileSync("valgrind", ["--version"], { stdio: "ignore" });
 } catch {
   throw new Error("valgrind is missing; Debian and Ubuntu have it in a package of that name");
 }
+const folder = mkdtempSync(join(tmpdir(), "backtrail-count-"));
 process.env.MINIFLARE_WORKERD_PATH = counted(folder);
 const bindings = { ...BINDINGS, CLICK_RECORDING: "off", STORAGE_TIMEOUT_MS: "60000" };
 const arms = [

@@ -349,7 +349,8 @@ impl Click<'_> {
         landing_page_id: Option<u32>,
         warnings: Vec<Warning>,
     ) -> ClickRecord {
-        let warnings = [self.parameters.warnings.clone(), warnings].concat();
+        let mut all_warnings = self.parameters.warnings.clone();
+        all_warnings.extend(warnings);
         let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
         let subs = self.parameters.subs.iter().zip(SUB_NAMES);
         let subs =
@@ -372,7 +373,7 @@ impl Click<'_> {
             source: owned(&self.parameters.source),
             external_click_id: owned(&self.parameters.external_click_id),
             parameters: subs.chain(extra).collect(),
-            warnings,
+            warnings: all_warnings,
             window_seconds: u64::from(campaign.window_days) * 86_400,
             trace: self.trace(campaign),
         }

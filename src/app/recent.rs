@@ -51,7 +51,8 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    /// Puts a value in the place of what was there.
+    /// Puts a value in the place of what was there. What the old generation has of the key is not read
+    /// any more, and goes before this one does.
     pub fn put(&mut self, key: K, value: V) {
         if let Some(place) = self.young.get_mut(&key) {
             *place = value;
@@ -60,8 +61,6 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
-        // The value before this one would come back when this one is forgotten.
-        self.old.remove(&key);
         self.young.insert(key, value);
     }
 
