@@ -107,10 +107,8 @@ pub async fn write_pages(
 
 /// Refreshes configuration that is older than half its life.
 pub async fn refresh(ports: &impl Configuration, memory: &Memory, now: Timestamp) {
-    for wanted in memory.take_due(now) {
-        // What could not be refreshed comes due again, or is loaded by whoever needs it.
-        let _ = ports.load(&wanted, now).await;
-    }
+    // What could not be refreshed comes due again, or is loaded by whoever needs it.
+    let _ = ports.load(&memory.take_due(now), now).await;
 }
 
 /// Counts what was refused. If the store fails, the numbers are lost with a line in its log: they

@@ -5,6 +5,7 @@
 
 mod destination;
 mod drawn;
+mod lacking;
 mod redirect;
 mod traced;
 mod trial;
@@ -27,14 +28,28 @@ use crate::domain::verdict::{Warning, WarningCode};
 use crate::domain::visit::{self, Hints, Uncounted, Visit};
 use destination::{Destination, deep_link, write_deep_link};
 use drawn::{page_name, random_digits};
+pub use lacking::also_lacking;
 pub use redirect::{Redirect, Spare};
 pub use traced::Missing;
+
+/// What a click is followed with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// What is known of the configuration.
+    pub memory: &'a Memory,
+    /// Where clicks are kept until they are written.
+    pub pages: &'a Pages,
+    /// Where the redirect's text may be written.
+    pub spare: &'a Spare,
+    /// How the installation is set up.
+    pub settings: &'a Settings,
+    /// When the click is.
+    pub moment: &'a Moment<'a>,
+}
 
 /// A request for `/click`, read but not judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    /// Its namespace.
-    pub namespace: &'a Namespace,
     /// Its query.
     pub query: &'a str,
     /// Its user agent.
@@ -51,8 +66,6 @@ pub struct Arrival<'a> {
     pub origin: Option<Origin>,
     /// `HEAD`: an id that verifies, nothing stored.
     pub is_head: bool,
-    /// Where the redirect's text may be written.
-    pub spare: &'a Spare,
 }
 
 /// Where a visitor is sent.
@@ -69,13 +82,11 @@ pub enum Followed {
 /// # Errors
 /// What has to be loaded first.
 pub fn follow(
-    memory: &Memory,
-    pages: &Pages,
-    settings: &Settings,
-    moment: &Moment<'_>,
+    means: &Means<'_>,
+    namespace: &Namespace,
     arrival: &Arrival<'_>,
 ) -> Result<Followed, Missing> {
-    let namespace = arrival.namespace;
+    let Means { memory, settings, moment, .. } = *means;
     let Some(space) =
         known(memory.namespace(namespace, moment.now), || Wanted::Namespace(namespace.clone()))?
     else {
@@ -97,7 +108,7 @@ pub fn follow(
         trial::mark(&mut visit, &mut parameters, link, settings, namespace, moment.now);
     }
     let (parameters, is_test) = (&parameters, visit.is_test());
-    let click = Click { settings, moment, arrival, space: &space, parameters, visit };
+    let click = Click { means, arrival, space: &space, parameters, visit };
     match (link, campaign) {
         (Some(link), Some(campaign))
             if is_open(&space, &campaign, &link, is_test)
@@ -107,7 +118,7 @@ pub fn follow(
                     })) =>
         {
             click.has_origin(&campaign)?;
-            Ok(click.to_campaign(pages, &campaign, &link))
+            Ok(click.to_campaign(&campaign, &link))
         }
         (link, campaign) => Ok(click.back(campaign.as_deref(), link.as_deref())),
     }
@@ -151,8 +162,7 @@ fn is_open(space: &NamespaceSettings, campaign: &Campaign, link: &Link, is_test:
 
 /// One click whose configuration is known.
 struct Click<'a> {
-    settings: &'a Settings,
-    moment: &'a Moment<'a>,
+    means: &'a Means<'a>,
     arrival: &'a Arrival<'a>,
     space: &'a NamespaceSettings,
     parameters: &'a ClickParameters<'a>,
@@ -161,14 +171,15 @@ struct Click<'a> {
 
 impl Click<'_> {
     /// To the campaign's page or the visitor's deep link, with an id unless consent was denied.
-    fn to_campaign(&self, pages: &Pages, campaign: &Campaign, link: &Link) -> Followed {
+    fn to_campaign(&self, campaign: &Campaign, link: &Link) -> Followed {
+        let Means { pages, settings, moment, .. } = *self.means;
         let mut warnings = Vec::new();
         let Some(destination) = self.destination(campaign, &mut warnings) else {
             return self.back(Some(campaign), Some(link));
         };
-        let place = pages.place(|| page_name((self.moment.random)()), self.moment.now);
+        let place = pages.place(|| page_name((moment.random)()), moment.now);
         if self.parameters.consent_denied {
-            return self.without_consent(pages, campaign, link, &destination, place);
+            return self.without_consent(campaign, link, &destination, place);
         }
         let id = self.id(link, place);
         // Without any key nothing could be signed; the visitor is redirected all the same.
@@ -176,14 +187,14 @@ impl Click<'_> {
         let click_id = click_id.as_deref().unwrap_or_default();
         let mut lines = self.location(&destination, campaign, link, click_id);
         self.write_cookies(&mut lines, campaign, click_id);
-        let duty = if self.settings.is_recording && !self.arrival.is_head {
+        let duty = if settings.is_recording && !self.arrival.is_head {
             let landing_page_id = match &destination {
                 Destination::Page(page) => Some(page.id),
                 Destination::DeepLink(_) => None,
             };
             let record =
                 self.record(id, click_id.to_owned(), campaign, link, landing_page_id, warnings);
-            pages.add(record, self.settings.click_page_ms, self.moment.now)
+            pages.add(record, settings.click_page_ms, moment.now)
         } else {
             Duty::default()
         };
@@ -194,17 +205,16 @@ impl Click<'_> {
     #[inline(never)]
     fn without_consent(
         &self,
-        pages: &Pages,
         campaign: &Campaign,
         link: &Link,
         destination: &Destination<'_>,
         place: Place,
     ) -> Followed {
+        let Means { pages, settings, moment, .. } = *self.means;
         let lines = self.location(destination, campaign, link, "");
         let is_silent = self.arrival.is_head || self.visit.is_test();
-        let duty = if self.settings.is_recording && !is_silent {
-            let wait_ms = self.settings.click_page_ms;
-            pages.count(&self.space.name, link.id, place, wait_ms, self.moment.now)
+        let duty = if settings.is_recording && !is_silent {
+            pages.count(&self.space.name, link.id, place, settings.click_page_ms, moment.now)
         } else {
             Duty::default()
         };
@@ -243,7 +253,7 @@ impl Click<'_> {
                 .with(flag(self.visit.is_embedded, Flags::EMBEDDED))
                 .with(flag(self.visit.is_test(), Flags::TEST)),
             shard: 0,
-            time: self.moment.now,
+            time: self.means.moment.now,
             ref_id: link.id,
             country: self.arrival.country,
             page: place.page,
@@ -259,7 +269,7 @@ impl Click<'_> {
         click_id: &str,
     ) -> String {
         let values = |name: Macro| self.value(name, Some(campaign), Some(link), click_id);
-        let mut location = self.arrival.spare.take();
+        let mut location = self.means.spare.take();
         match destination {
             Destination::Page(page) if click_id.is_empty() => {
                 page.template.render_into(&mut location, &values);
@@ -328,8 +338,8 @@ impl Click<'_> {
             Macro::Browser => Some(self.visit.browser.as_str().into()),
             Macro::Referer => Some(self.kept(self.arrival.referer).into()),
             Macro::UserAgent => Some(self.kept(self.arrival.user_agent).into()),
-            Macro::Timestamp => Some(self.moment.now.seconds().to_string().into()),
-            Macro::Random => Some(random_digits((self.moment.random)()).into()),
+            Macro::Timestamp => Some(self.means.moment.now.seconds().to_string().into()),
+            Macro::Random => Some(random_digits((self.means.moment.random)()).into()),
             sub => parameter(self.parameters.subs.get(sub.sub_index()?)?),
         }
     }

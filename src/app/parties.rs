@@ -40,7 +40,7 @@ pub(super) async fn parties(
         match search.parties(postback) {
             Ok(parties) => return parties,
             Err(wanted) => {
-                let _ = ports.load(&wanted, now).await;
+                let _ = ports.load(std::slice::from_ref(&wanted), now).await;
                 search.asked.push(wanted);
             }
         }

@@ -204,10 +204,11 @@ pub trait AnswerCopies {
 /// Brings configuration into memory: from KV, else from the ledger, else (while neither answers)
 /// by keeping what memory has for a while longer.
 pub trait Configuration {
-    /// Afterwards memory has the value, or knows that there is none.
+    /// Afterwards memory has the values, at most 100, or knows that there are none; what there is of
+    /// copies is read with one call. Of a namespace that turns out not to exist nothing else is read.
     fn load(
         &self,
-        wanted: &Wanted,
+        wanted: &[Wanted],
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>>;
 }

@@ -68,7 +68,7 @@ pub async fn recall<T>(
     if let Some(known) = settled(look()) {
         return Ok(known);
     }
-    ports.load(&wanted(), now).await?;
+    ports.load(&[wanted()], now).await?;
     settled(look()).ok_or(Unavailable)
 }
 

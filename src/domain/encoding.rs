@@ -5,14 +5,19 @@ use std::borrow::Cow;
 /// The `name=value` pieces of a query or form, still encoded; empty pieces are skipped.
 /// A piece without `=` has an empty value.
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pieces = pieces(text, b'&').filter(|piece| !piece.is_empty());
+    pieces.map(|piece| cut(piece, b'=').unwrap_or((piece, "")))
+}
+
+/// What stands between an ASCII character, like `split`; see [`cut`].
+pub fn pieces(text: &str, between: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
-    let pieces = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let text = rest?;
-        let (piece, behind) = cut(text, b'&').map_or((text, None), |(a, b)| (a, Some(b)));
+        let (piece, behind) = cut(text, between).map_or((text, None), |(a, b)| (a, Some(b)));
         rest = behind;
         Some(piece)
-    });
-    pieces.filter(|piece| !piece.is_empty()).map(|piece| cut(piece, b'=').unwrap_or((piece, "")))
+    })
 }
 
 /// What stands before the first of an ASCII character and what behind it, like `split_once`. A click
@@ -185,6 +190,7 @@ mod tests {
         fn a_text_is_cut_as_the_library_splits_it(text in "[a-c&\u{80}-\u{a6}\u{2600}]{0,40}", at in "[&a\u{1}%]") {
             let byte = at.as_bytes()[0];
             prop_assert_eq!(cut(&text, byte), text.split_once(&at));
+            prop_assert!(pieces(&text, byte).eq(text.split(&at)));
             let mut bytes = text.into_bytes();
             bytes.resize(8, 0xff);
             let eight = u64::from_ne_bytes(bytes[..8].try_into().unwrap());

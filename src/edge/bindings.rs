@@ -26,6 +26,12 @@ extern "C" {
 extern "C" {
     #[wasm_bindgen(catch, js_name = blobGet)]
     async fn blob_get(blobs: &JsValue, key: &str, milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = blobGetMany)]
+    async fn blob_get_many(
+        blobs: &JsValue,
+        keys: &str,
+        milliseconds: f64,
+    ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = blobPut)]
     async fn blob_put(
         blobs: &JsValue,
@@ -155,6 +161,15 @@ impl Blobs for Kv {
     async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
         let value = blob_get(&self.binding, key, self.timeout_ms).await;
         value.map(|value| value.as_string()).map_err(|error| blob_fault(&error))
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<String>>, BlobFault> {
+        let unreadable = |_| BlobFault("the texts cannot be read".into());
+        let keys = serde_json::to_string(keys).map_err(unreadable)?;
+        let texts = blob_get_many(&self.binding, &keys, self.timeout_ms)
+            .await
+            .map_err(|error| blob_fault(&error))?;
+        serde_json::from_str(&texts.as_string().unwrap_or_default()).map_err(unreadable)
     }
 
     async fn put(&self, key: &str, text: &str, ttl_seconds: Option<u64>) -> Result<(), BlobFault> {

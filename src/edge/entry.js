@@ -19,14 +19,12 @@ const MAX_API_BODY = 2 * 1024 * 1024;
 // Whether the path of an address begins with a text. Not every Host makes a URL that can be parsed.
 const pathBegins = (url, text) => url.startsWith(text, url.indexOf("/", 8));
 
-// The order is that of `packed.rs`. Each property of a request is made anew when it is read, so
+// The orders are those of `click.rs` and `packed.rs`. Each property of a request is made anew when it is read, so
 // each is read once.
-function packClick(method, url, headers, cf) {
-  const get = (name) => headers.get(name) ?? "";
+function packVisit(headers, cf) {
   return (
-    method + "\n" + url + "\n" + get("user-agent") + "\n" + get("referer") + "\n" + get("cookie") + "\n" +
     (headers.get("sec-purpose") ?? headers.get("purpose") ?? headers.get("x-moz") ?? "") + "\n" +
-    get("sec-fetch-dest") + "\n" + get("sec-gpc") + "\n" + (cf?.country ?? "")
+    (headers.get("sec-fetch-dest") ?? "") + "\n" + (headers.get("sec-gpc") ?? "") + "\n" + (cf?.country ?? "")
   );
 }
 
@@ -38,7 +36,8 @@ function packNetwork(headers, cf) {
 function pack({ method, url, headers, cf }) {
   const get = (name) => headers.get(name) ?? "";
   return (
-    packClick(method, url, headers, cf) + packNetwork(headers, cf) + "\n" + get("content-type") + "\n" +
+    method + "\n" + url + "\n" + get("user-agent") + "\n" + get("referer") + "\n" + get("cookie") + "\n" +
+    packVisit(headers, cf) + packNetwork(headers, cf) + "\n" + get("content-type") + "\n" +
     get("authorization") + "\n" + get("origin") + "\n" + get("idempotency-key") + "\n" + get("x-backtrail-namespace") + "\n" +
     get("x-backtrail-timestamp") + "\n" + get("x-backtrail-signature")
   );
@@ -86,10 +85,28 @@ function unpack(head, body, env, ctx) {
   return new Response(body, { status: Number(head.slice(0, 3)), headers });
 }
 
-function isClick(method, url) {
-  if (method !== "GET" && method !== "HEAD") return false;
+// Where the path begins in the address of a click; 0 for everything else.
+function clickPath(method, url) {
+  if (method !== "GET" && method !== "HEAD") return 0;
   const path = url.indexOf("/", 8);
-  return url.startsWith("/click", path) && (url.length === path + 6 || url[path + 6] === "?");
+  return url.startsWith("/click", path) && (url.length === path + 6 || url[path + 6] === "?") ? path : 0;
+}
+
+// Follows a click from memory: the packed redirect, or nothing if it has to be answered as everything else is.
+function followed(method, url, path, { headers, cf }) {
+  const userAgent = headers.get("user-agent") ?? "";
+  const referer = headers.get("referer") ?? "";
+  const cookie = headers.get("cookie") ?? "";
+  const visit = method + "\n" + packVisit(headers, cf);
+  const now = Date.now();
+  try {
+    const packed = follow(now, path, url, userAgent, referer, cookie, visit);
+    return packed === null ? follow(now, path, url, userAgent, referer, cookie, visit + packNetwork(headers, cf)) : packed;
+  } catch (error) {
+    // Not every trap runs the hook of a panic, and none leaves an instance that can be used. A fresh one is started.
+    console.error(`WebAssembly stopped: ${error?.message ?? error}`);
+    instance.criticalError = true;
+  }
 }
 
 // Reads a body up to one byte more than the bound: enough to know that it is too large.
@@ -124,19 +141,10 @@ async function answer(request, env, ctx) {
 export default {
   fetch(request, env, ctx) {
     const { method, url } = request;
-    if (isClick(method, url) && !instance.criticalError) {
-      const { headers, cf } = request;
-      const packed = packClick(method, url, headers, cf);
-      let followed;
-      try {
-        followed = follow(packed, Date.now());
-        if (followed === null) followed = follow(packed + packNetwork(headers, cf), Date.now());
-      } catch (error) {
-        // Not every trap runs the hook of a panic, and none leaves an instance that can be used. Below, a fresh one is started.
-        console.error(`WebAssembly stopped: ${error?.message ?? error}`);
-        instance.criticalError = true;
-      }
-      if (typeof followed === "string") return redirect(followed, env, ctx);
+    const path = clickPath(method, url);
+    if (path > 0 && !instance.criticalError) {
+      const packed = followed(method, url, path, request);
+      if (typeof packed === "string") return redirect(packed, env, ctx);
     }
     // A sender who hangs up cancels the request; what it reported must be finished all the same.
     const answered = answer(request, env, ctx);

@@ -5,6 +5,7 @@
 //! click, a postback or an operator is misplaced.
 
 mod bindings;
+pub mod click;
 mod environment;
 mod network;
 mod packed;
@@ -20,16 +21,15 @@ use worker as _;
 use crate::app::deliver::{self, Means};
 use crate::app::errands;
 use crate::app::examine::examine_missed;
-use crate::app::follow::{Followed, Missing};
 use crate::app::outlived::tidy_up;
 use crate::app::pages::Duty;
 use crate::app::settings::{Moment, Settings};
 use crate::app::steps::Budget as _;
 use crate::domain::time::Timestamp;
-use crate::http::{self, App, Isolate, click as http_click};
+use crate::http::{self, App, Isolate};
 use crate::store::Stores;
 use bindings::{D1, Kv, log};
-use tray::{Handed, Tray};
+use tray::Tray;
 
 /// What an isolate has one of.
 #[derive(Default)]
@@ -101,55 +101,7 @@ fn stores(
     }
 }
 
-/// The tray on which clicks are handed over, as JavaScript sees it.
-#[wasm_bindgen]
-pub fn tray() -> Option<js_sys::Uint8Array> {
-    EDGE.with(|edge| edge.tray.view())
-}
-
-/// What [`click`] answers if the visitor's network has to be packed as well.
-const LACKS_NETWORK: i32 = 0;
-/// What it answers if something has to be loaded first, or the answer is a page.
-const ELSEWHERE: i32 = -1;
-/// What it answers if the redirect does not fit onto the tray; [`long_redirect`] has it.
-const LONG: i32 = -2;
-
-/// Where a visitor's click leads, synchronously from memory. The request lies on the tray, so many
-/// bytes in the order of [`packed`]. Answers how long the packed redirect is that lies there instead;
-/// else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
-#[wasm_bindgen]
-pub fn click(length: u32, now_ms: f64) -> i32 {
-    EDGE.with(|edge| {
-        let isolate = &edge.isolate;
-        let followed = edge.tray.read(length, |packed| {
-            let request = packed::read(packed, &[])?;
-            let moment = moment(timestamp(now_ms));
-            Some(http_click::from_memory(isolate, edge.settings.get()?, &moment, &request))
-        });
-        match followed {
-            Some(Ok(Followed::Redirect(redirect))) => {
-                let duties = duties(redirect.duty, isolate);
-                let lines = redirect.into_lines();
-                let handed = edge.tray.write(&duties, &lines);
-                isolate.spare.keep(lines);
-                match handed {
-                    Handed::Bytes(length) => length,
-                    Handed::Long => LONG,
-                }
-            }
-            Some(Err(Missing::Origin)) => LACKS_NETWORK,
-            None | Some(Ok(Followed::Nowhere) | Err(Missing::Value(_))) => ELSEWHERE,
-        }
-    })
-}
-
-/// The packed redirect of the click before, which did not fit onto the tray.
-#[wasm_bindgen(js_name = longRedirect)]
-pub fn long_redirect() -> String {
-    EDGE.with(|edge| edge.tray.take_long())
-}
-
-/// Everything else. Resolves to the packed head and the body.
+/// Whatever [`click::click`] does not answer. Resolves to the packed head and the body.
 #[wasm_bindgen]
 pub async fn answer(packed: String, body: Vec<u8>, env: JsValue) -> Result<JsValue, JsValue> {
     let isolate = isolate();

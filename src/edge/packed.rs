@@ -1,27 +1,21 @@
 //! The packed forms in which `entry.js` hands requests over and takes responses back: one crossing
-//! in, one out (a click's by way of [`super::tray`]). A header's value cannot contain a line
+//! in, one out. Those of most clicks are in [`super::click`] and [`super::tray`]. A header's value cannot contain a line
 //! feed, so lines separate them.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 
-use crate::domain::encoding::cut;
+use crate::domain::encoding;
 use crate::http::Answer;
-use crate::http::request::{Headers, Method, Request, Target};
+use crate::http::request::{Headers, Method, Request};
 use crate::http::response::{Body, Response};
 
 /// Reads a packed request: method, URL, then the headers in the order below.
 pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
-    let mut rest = Some(packed);
-    let mut line = || {
-        let text = rest?;
-        let (line, behind) = cut(text, b'\n').map_or((text, None), |(a, b)| (a, Some(b)));
-        rest = behind;
-        Some(line)
-    };
-    let method = Method::parse(line()?);
-    let Target { host, path, query } = Target::parse(line()?)?;
-    let mut next = || line().unwrap_or_default();
+    let mut lines = encoding::pieces(packed, b'\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let method = Method::parse(next());
+    let url = next();
     let headers = Headers {
         user_agent: next(),
         referer: next(),
@@ -30,18 +24,8 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         fetch_dest: next(),
         gpc: next(),
         country: next(),
-        ..Headers::default()
-    };
-    // Most clicks end here.
-    let Some(client_ip) = line() else {
-        let headers = Headers { lacks_network: true, ..headers };
-        return Some(Request { method, host, path, query, headers, body });
-    };
-    let mut next = || line().unwrap_or_default();
-    let headers = Headers {
-        client_ip,
+        client_ip: next(),
         asn: next(),
-        // Other clicks end here.
         content_type: next(),
         authorization: next(),
         origin: next(),
@@ -49,9 +33,8 @@ pub(super) fn read<'a>(packed: &'a str, body: &'a [u8]) -> Option<Request<'a>> {
         namespace: next(),
         timestamp: next(),
         signature: next(),
-        ..headers
     };
-    Some(Request { method, host, path, query, headers, body })
+    Request::new(method, url, headers, body)
 }
 
 /// A response's first line (status, duties) and its headers, a line each, name and value

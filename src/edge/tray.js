@@ -27,14 +27,16 @@ function renew() {
 }
 
 /**
- * Follows a packed click. Gives the packed redirect; null if the visitor's network has to be packed as well; undefined if the
- * click has to be answered as everything else is.
+ * Follows a click, whose path begins at a place of its URL. Gives the packed redirect; null if the visitor's network has to be
+ * packed as well; undefined if the click has to be answered as everything else is.
  */
-export function follow(packed, now) {
+export function follow(now, path, url, userAgent, referer, cookie, rest) {
   renew();
-  // Each unit of a string's length takes at most three bytes in UTF-8.
-  if (packed.length * 3 > view.length) return undefined;
-  const length = click(encoder.encodeInto(packed, view).written, now);
+  const packed = url + userAgent + referer + cookie + rest;
+  const { read, written } = encoder.encodeInto(packed, view);
+  // It fits, and it is ASCII: lengths of strings are lengths in bytes. Few clicks are not.
+  if (read < packed.length || written > read) return undefined;
+  const length = click(now, path, url.length, userAgent.length, referer.length, cookie.length, rest.length);
   if (length === 0) return null;
   if (length === LONG) return longRedirect();
   if (length < 0) {

@@ -42,8 +42,12 @@ impl Tray {
     }
 
     /// Reads the first bytes; `None` if they are no text, or there are fewer.
-    pub(super) fn read<T>(&self, length: u32, reader: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        reader(std::str::from_utf8(self.bytes.borrow().get(..length as usize)?).ok()?)
+    pub(super) fn read<T>(
+        &self,
+        length: usize,
+        reader: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        reader(std::str::from_utf8(self.bytes.borrow().get(..length)?).ok()?)
     }
 
     /// Writes a packed redirect to the beginning: the duties, then the address and each cookie, a

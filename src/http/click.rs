@@ -1,25 +1,28 @@
 //! `GET` and `HEAD /click`: a redirect that never waits for storing and never fails because of it.
 
-use super::request::{Method, Request};
+use super::request::{self, Method, Request};
 use super::response::Response;
 use super::{Answer, App, Host, Isolate, Ports, development_namespace, host_of};
-use crate::app::follow::{Arrival, Followed, Missing, follow};
+use crate::app::follow::{Arrival, Followed, Means, Missing, also_lacking, follow};
 use crate::app::memory::{Lookup, Wanted};
 use crate::app::settings::{Moment, Settings};
 use crate::domain::namespace::Namespace;
 use crate::domain::visit::Hints;
 
 /// A click names at most five values that memory may lack: host, namespace, default link, link,
-/// campaign. One more round than that means that memory cannot hold them.
+/// campaign. Where none leads to another they are loaded at once. One more round than that means
+/// that memory cannot hold them.
 const MAX_LOADS: usize = 6;
 
 /// Answers a click, loading what memory does not know. If no store answers, nobody can say where
 /// the visitor wanted to go: 503.
 pub(super) async fn respond<P: Ports>(app: &App<'_, P>, request: &Request<'_>) -> Answer {
+    let arrival = arrival(request);
     for _ in 0..MAX_LOADS {
-        match from_memory(app.isolate, app.settings, &app.moment, request) {
+        match from_memory(app.isolate, app.settings, &app.moment, request.host, &arrival) {
             Ok(followed) => return answer(followed),
             Err(Missing::Value(wanted)) => {
+                let wanted = also_lacking(&app.isolate.memory, wanted, &arrival, app.moment.now);
                 if app.ports.load(&wanted, app.moment.now).await.is_err() {
                     break;
                 }
@@ -39,14 +42,19 @@ pub fn from_memory(
     isolate: &Isolate,
     settings: &Settings,
     moment: &Moment<'_>,
-    request: &Request<'_>,
+    host: &str,
+    arrival: &Arrival<'_>,
 ) -> Result<Followed, Missing> {
-    let Some(namespace) = namespace(isolate, settings, moment, request)? else {
+    let Some(namespace) = namespace(isolate, settings, moment, host)? else {
         return Ok(Followed::Nowhere);
     };
+    let Isolate { memory, pages, spare, .. } = isolate;
+    follow(&Means { memory, pages, spare, settings, moment }, &namespace, arrival)
+}
+
+fn arrival<'a>(request: &Request<'a>) -> Arrival<'a> {
     let headers = &request.headers;
-    let arrival = Arrival {
-        namespace: &namespace,
+    Arrival {
         query: request.query,
         user_agent: headers.user_agent,
         referer: headers.referer,
@@ -54,14 +62,12 @@ pub fn from_memory(
         hints: Hints {
             purpose: headers.purpose,
             fetch_dest: headers.fetch_dest,
-            gpc: headers.gpc.trim_ascii() == "1",
+            gpc: request::is_gpc(headers.gpc),
         },
-        country: request.country(),
-        origin: request.origin(),
+        country: request::country(headers.country),
+        origin: Some(request::origin(headers.client_ip, headers.asn)),
         is_head: request.method == Method::Head,
-        spare: &isolate.spare,
-    };
-    follow(&isolate.memory, &isolate.pages, settings, moment, &arrival)
+    }
 }
 
 /// The response. The edge makes that of most redirects itself, with the same headers, from what
@@ -83,14 +89,14 @@ fn namespace(
     isolate: &Isolate,
     settings: &Settings,
     moment: &Moment<'_>,
-    request: &Request<'_>,
+    host: &str,
 ) -> Result<Option<Namespace>, Wanted> {
-    if let Some(namespace) = isolate.last_host.namespace(request.host) {
+    if let Some(namespace) = isolate.last_host.namespace(host) {
         return Ok(Some(namespace));
     }
-    let host = match host_of(request) {
+    let host = match host_of(host) {
         Host::Names(namespace) => {
-            isolate.last_host.remember(request.host, &namespace);
+            isolate.last_host.remember(host, &namespace);
             return Ok(Some(namespace));
         }
         Host::MayBeCustom(host) => host,

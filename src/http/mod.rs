@@ -35,7 +35,7 @@ use crate::app::settings::{Moment, Settings};
 use crate::app::situate::recall;
 use crate::app::touches::Touches;
 use crate::app::wake::Wakes;
-use crate::domain::namespace::{self, Namespace};
+use crate::domain::namespace::{self, Namespace, bare_host};
 use crate::domain::parameters::{looks_like_click, looks_like_postback};
 use crate::domain::web_address::is_host_name;
 pub use last_host::LastHost;
@@ -167,8 +167,8 @@ pub(crate) enum Host {
     Anonymous,
 }
 
-pub(crate) fn host_of(request: &Request<'_>) -> Host {
-    let host = request.bare_host();
+pub(crate) fn host_of(host: &str) -> Host {
+    let host = bare_host(host);
     match namespace::of_host(&host) {
         Some(namespace) => Host::Names(namespace),
         None if is_host_name(&host) => Host::MayBeCustom(host.into_owned()),
@@ -182,7 +182,7 @@ pub(crate) async fn namespace_of<P: Configuration>(
     app: &App<'_, P>,
     request: &Request<'_>,
 ) -> Result<Option<Namespace>, Unavailable> {
-    let host = match host_of(request) {
+    let host = match host_of(request.host) {
         Host::Names(namespace) => return Ok(Some(namespace)),
         Host::MayBeCustom(host) => host,
         Host::Anonymous => return Ok(development_namespace(app.settings)),

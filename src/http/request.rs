@@ -78,8 +78,6 @@ pub struct Headers<'a> {
     pub country: &'a str,
     /// The number of the network that the platform found for it.
     pub asn: &'a str,
-    /// Whether address and number of the network were not handed over.
-    pub lacks_network: bool,
     /// `Content-Type`.
     pub content_type: &'a str,
     /// `Authorization`.
@@ -97,15 +95,15 @@ pub struct Headers<'a> {
 }
 
 /// What an absolute URL names.
-pub(crate) struct Target<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
+struct Target<'a> {
+    host: &'a str,
+    path: &'a str,
+    query: &'a str,
 }
 
 impl<'a> Target<'a> {
     /// `None` if the URL is not one of http or https.
-    pub(crate) fn parse(url: &'a str) -> Option<Self> {
+    fn parse(url: &'a str) -> Option<Self> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
         // A fragment is never sent; one that arrives all the same is no part of the query.
         let rest = encoding::cut(rest, b'#').map_or(rest, |(before, _)| before);
@@ -116,6 +114,22 @@ impl<'a> Target<'a> {
         let path = if path.is_empty() { "/" } else { path };
         Some(Self { host, path, query })
     }
+}
+
+/// Where a client is, if the platform knows.
+pub fn country(text: &str) -> Option<Country> {
+    // XX is its word for unknown.
+    if text == "XX" { None } else { Country::parse(text) }
+}
+
+/// Whether `Sec-GPC` says that the visitor asks not to be tracked.
+pub fn is_gpc(value: &str) -> bool {
+    value.trim_ascii() == "1"
+}
+
+/// From which network a client comes.
+pub fn origin(client_ip: &str, asn: &str) -> Origin {
+    Origin { address: IpAddress::parse(client_ip), asn: asn.parse().ok() }
 }
 
 /// One request.
@@ -146,21 +160,6 @@ impl<'a> Request<'a> {
     /// The host in lower case, without port and trailing dot.
     pub fn bare_host(&self) -> Cow<'a, str> {
         bare_host(self.host)
-    }
-
-    /// Where the client is, if the platform knows.
-    pub fn country(&self) -> Option<Country> {
-        // XX is the platform's word for unknown.
-        if self.headers.country == "XX" { None } else { Country::parse(self.headers.country) }
-    }
-
-    /// From which network the client comes; `None` if that was not handed over.
-    pub fn origin(&self) -> Option<Origin> {
-        let headers = &self.headers;
-        (!headers.lacks_network).then(|| Origin {
-            address: IpAddress::parse(headers.client_ip),
-            asn: headers.asn.parse().ok(),
-        })
     }
 
     /// The request as a sender signs it: as it was sent, byte for byte.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Blobs, Database, Row, Stores, keys, settings_rows};
-use crate::app::memory::Wanted;
+use crate::app::memory::{Lookup, Wanted};
 use crate::app::ports::{Configuration, Unavailable};
 use crate::domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 
@@ -19,35 +19,17 @@ fn copy_max_age_ms(wanted: &Wanted) -> u64 {
 }
 
 impl<D: Database, B: Blobs> Configuration for Stores<D, B> {
-    async fn load(&self, wanted: &Wanted, now: Timestamp) -> Result<(), Unavailable> {
-        let copy = self.copy(wanted).await;
-        // One from before an edit of this isolate would undo it here until KV has caught up. It
-        // serves only if neither ledger nor memory has anything else.
-        let is_older = copy.as_ref().zip(self.memory.edits.last(wanted));
-        let is_older = is_older.is_some_and(|(copy, edited_at)| copy.copied_at < edited_at);
-        match copy {
-            Some(copy)
-                if !is_older
-                    && now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
-                    && self.remember(wanted, Some(&copy.row), now) =>
-            {
-                Ok(())
+    async fn load(&self, wanted: &[Wanted], now: Timestamp) -> Result<(), Unavailable> {
+        let copies = self.copies(wanted).await;
+        let copies = wanted.iter().zip(copies);
+        let others: Vec<_> =
+            copies.filter(|(wanted, copy)| !self.remember_copy(wanted, copy, now)).collect();
+        for (wanted, copy) in others {
+            if !self.is_without_namespace(wanted, now) {
+                self.load_without_copy(wanted, copy, now).await?;
             }
-            None if !self.memory.may_ask(now) => Err(Unavailable),
-            stale => match self.read_from_ledger(wanted, now).await {
-                Ok(()) => Ok(()),
-                Err(Unavailable) => {
-                    let from_memory = is_older && self.memory.keep_serving(wanted, now);
-                    let from_copy =
-                        || stale.is_some_and(|copy| self.remember(wanted, Some(&copy.row), now));
-                    if from_memory || from_copy() || self.memory.keep_serving(wanted, now) {
-                        Ok(())
-                    } else {
-                        Err(Unavailable)
-                    }
-                }
-            },
         }
+        Ok(())
     }
 }
 
@@ -57,12 +39,78 @@ struct Copy {
     row: Row,
 }
 
-impl<D: Database, B: Blobs> Stores<D, B> {
-    async fn copy(&self, wanted: &Wanted) -> Option<Copy> {
-        let text = self.blobs.get(&keys::configuration(wanted)).await.ok().flatten()?;
-        let mut value: serde_json::Value = serde_json::from_str(&text).ok()?;
+impl Copy {
+    fn read(text: &str) -> Option<Self> {
+        let mut value: serde_json::Value = serde_json::from_str(text).ok()?;
         let copied_at = Timestamp::from_ms(value.get("copied_at")?.as_u64()?);
-        Some(Copy { copied_at, row: value.get_mut("row")?.take() })
+        Some(Self { copied_at, row: value.get_mut("row")?.take() })
+    }
+}
+
+impl<D: Database, B: Blobs> Stores<D, B> {
+    async fn copies(&self, wanted: &[Wanted]) -> Vec<Option<Copy>> {
+        let keys: Vec<String> = wanted.iter().map(keys::configuration).collect();
+        let texts = match keys.as_slice() {
+            [] => Ok(Vec::new()),
+            [key] => self.blobs.get(key).await.map(|text| vec![text]),
+            keys => self.blobs.get_many(keys).await,
+        };
+        // Without copies the ledger is read.
+        let texts = texts.unwrap_or_default().into_iter().chain(std::iter::repeat(None));
+        wanted.iter().zip(texts).map(|(_, text)| Copy::read(&text?)).collect()
+    }
+
+    /// Remembers what a copy says, if it may be relied on.
+    fn remember_copy(&self, wanted: &Wanted, copy: &Option<Copy>, now: Timestamp) -> bool {
+        copy.as_ref().is_some_and(|copy| {
+            !self.is_older(wanted, copy)
+                && now.ms_since(copy.copied_at) <= copy_max_age_ms(wanted)
+                && self.remember(wanted, Some(&copy.row), now)
+        })
+    }
+
+    /// Whether a copy is from before an edit of this isolate, and would undo it here until KV has
+    /// caught up. It serves only if neither ledger nor memory has anything else.
+    fn is_older(&self, wanted: &Wanted, copy: &Copy) -> bool {
+        self.memory.edits.last(wanted).is_some_and(|edited_at| copy.copied_at < edited_at)
+    }
+
+    /// Whether it belongs to a namespace of which memory knows that it does not exist.
+    fn is_without_namespace(&self, wanted: &Wanted, now: Timestamp) -> bool {
+        let namespace = match wanted {
+            Wanted::Namespace(_) | Wanted::Host(_) => return false,
+            Wanted::Campaign(name, _)
+            | Wanted::Link(name, _)
+            | Wanted::DefaultLink(name, _, _)
+            | Wanted::Advertiser(name, _)
+            | Wanted::Coupon(name, _, _)
+            | Wanted::CustomId(name, _)
+            | Wanted::Connectors(name, _) => name,
+        };
+        matches!(self.memory.namespace(namespace, now), Lookup::Absent)
+    }
+
+    /// Brings a value into memory of which there is no copy that may be relied on.
+    async fn load_without_copy(
+        &self,
+        wanted: &Wanted,
+        stale: Option<Copy>,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        if stale.is_none() && !self.memory.may_ask(now) {
+            return Err(Unavailable);
+        }
+        let Err(Unavailable) = self.read_from_ledger(wanted, now).await else { return Ok(()) };
+        let keep = || self.memory.keep_serving(wanted, now);
+        let is_served = match &stale {
+            Some(copy) => {
+                self.is_older(wanted, copy) && keep()
+                    || self.remember(wanted, Some(&copy.row), now)
+                    || keep()
+            }
+            None => keep(),
+        };
+        if is_served { Ok(()) } else { Err(Unavailable) }
     }
 
     /// Reads a value from the ledger into memory and copies it. A value that does not exist is

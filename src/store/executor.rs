@@ -95,6 +95,11 @@ pub struct BlobFault(pub String);
 pub trait Blobs {
     /// The text under a key.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<String>, BlobFault>>;
+    /// The texts under keys, in their order, with one call; at most 100 keys.
+    fn get_many(
+        &self,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<Option<String>>, BlobFault>>;
     /// Puts a text under a key; it expires after `ttl_seconds` (at least 60), or never.
     fn put(
         &self,

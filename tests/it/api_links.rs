@@ -166,10 +166,10 @@ fn an_unknown_link_is_known_as_soon_as_it_is_created() {
     let demo = shop(&world);
     let namespace = Namespace::parse("demo").unwrap();
     let link = Wanted::Link(namespace.clone(), 1);
-    block_on(world.stores.load(&link, world.now())).unwrap();
+    block_on(world.stores.load(std::slice::from_ref(&link), world.now())).unwrap();
     let looks = || world.stores.memory.link(&namespace, 1, world.now());
     assert!(matches!(looks(), Lookup::Absent));
     demo.creates("links", json!({ "campaign_id": 1, "affiliate_id": 1 }));
-    block_on(world.stores.load(&link, world.now())).unwrap();
+    block_on(world.stores.load(std::slice::from_ref(&link), world.now())).unwrap();
     assert!(matches!(looks(), Lookup::Known(_)));
 }

@@ -29,7 +29,7 @@ fn the_table_of_permissions_is_the_contracts() {
     let world = World::new();
     let demo = Namespace::parse("demo").unwrap();
     let shop = Shop::open(&world);
-    block_on(shop.edge.stores.load(&Wanted::Campaign(demo.clone(), 1), world.now())).unwrap();
+    block_on(shop.edge.stores.load(&[Wanted::Campaign(demo.clone(), 1)], world.now())).unwrap();
     let Lookup::Known(campaign) = shop.edge.isolate.memory.campaign(&demo, 1, world.now()) else {
         panic!()
     };

@@ -149,7 +149,11 @@ fn a_connector_knows_its_namespaces_visitors_as_its_settings_say() {
         world.waits_ms(30_001);
         let (memory, now) = (&shop.edge.isolate.memory, world.now());
         let wanted = backtrail::app::memory::Wanted::Namespace(demo());
-        let load = backtrail::app::ports::Configuration::load(&shop.edge.stores, &wanted, now);
+        let load = backtrail::app::ports::Configuration::load(
+            &shop.edge.stores,
+            std::slice::from_ref(&wanted),
+            now,
+        );
         world.stores.blobs.clear();
         block_on(load).unwrap();
         match memory.namespace(&demo(), now) {

@@ -31,7 +31,7 @@ impl Click<'_> {
             && !self.visit.is_test()
             && !self.parameters.consent_denied
             && !self.arrival.is_head
-            && self.settings.is_recording
+            && self.means.settings.is_recording
     }
 
     /// Goes on unless the network must be handed over first.
@@ -46,9 +46,9 @@ impl Click<'_> {
         let origin = self.arrival.origin.filter(|_| self.is_traced(campaign))?;
         let mut trace = Trace::of(
             &campaign.click_rules,
-            &self.settings.keyring,
+            &self.means.settings.keyring,
             (&self.space.name, campaign.id),
-            self.moment.now,
+            self.means.moment.now,
             (origin, self.arrival.user_agent),
         );
         if self.visit.is_embedded {

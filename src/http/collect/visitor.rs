@@ -6,6 +6,7 @@ use crate::app::arrive::Arrival;
 use crate::app::pixels::Fired;
 use crate::domain::contact::contact;
 use crate::domain::touch::is_fbc;
+use crate::http::request::is_gpc;
 
 /// Digits of a visitor's name.
 const VISITOR_DIGITS: usize = 32;
@@ -19,7 +20,7 @@ pub(super) fn read(fields: &Map<String, Value>, gpc: &str) -> Option<Arrival> {
     };
     let is_digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
     let is_name = |text: &String| text.len() == VISITOR_DIGITS && text.bytes().all(is_digit);
-    let visitor = text("visitor").filter(is_name).filter(|_| gpc != "1")?;
+    let visitor = text("visitor").filter(is_name).filter(|_| !is_gpc(gpc))?;
     let said = fields.get("contact").and_then(Value::as_object);
     let value = |value: &Value| match value {
         Value::String(text) => text.clone(),

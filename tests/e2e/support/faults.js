@@ -140,7 +140,9 @@ class KvNamespace {
   }
   get(key, options) {
     counts.gets += 1;
-    return through(kv, String(key), async () => (kv.empty ? null : this.real.get(key, options)));
+    // Of several keys it gives a map.
+    const nothing = Array.isArray(key) ? new Map() : null;
+    return through(kv, String(key), async () => (kv.empty ? nothing : this.real.get(key, options)));
   }
   getWithMetadata(key, options) {
     counts.gets += 1;

@@ -13,11 +13,15 @@ const MIN_TTL_SECONDS: u64 = 60;
 /// KV's bound on the length of a key in bytes.
 const MAX_KEY: usize = 512;
 
+/// And on how many it gives at once.
+const MAX_KEYS: usize = 100;
+
 /// An empty blob store.
 #[derive(Default)]
 pub struct MapBlobs {
     texts: RefCell<BTreeMap<String, (String, Option<u64>)>>,
     is_broken: Cell<bool>,
+    reads: Cell<u32>,
     slowness: RefCell<Option<(Rc<Cell<Timestamp>>, u64)>>,
 }
 
@@ -37,6 +41,11 @@ impl MapBlobs {
         self.is_broken.set(false);
     }
 
+    /// How many calls have read something.
+    pub fn reads(&self) -> u32 {
+        self.reads.get()
+    }
+
     /// The keys, in order, past any failure; for looking.
     pub fn keys(&self) -> Vec<String> {
         self.texts.borrow().keys().cloned().collect()
@@ -52,19 +61,26 @@ impl MapBlobs {
         self.texts.borrow_mut().clear();
     }
 
-    fn check(&self, key: &str) -> Result<(), BlobFault> {
+    fn check<'k>(&self, key: &'k str) -> Result<&'k str, BlobFault> {
         assert!(!key.is_empty() && key.len() <= MAX_KEY, "no key of KV: {key:?}");
-        if self.is_broken.get() { Err(BlobFault("broken".into())) } else { Ok(()) }
+        if self.is_broken.get() { Err(BlobFault("broken".into())) } else { Ok(key) }
     }
 }
 
 impl Blobs for MapBlobs {
     async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
+        Ok(self.get_many(&[key.to_owned()]).await?.pop().flatten())
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<String>>, BlobFault> {
+        assert!(keys.len() <= MAX_KEYS, "too many keys at once");
+        self.reads.set(self.reads.get() + 1);
         if let Some((clock, ms)) = &*self.slowness.borrow() {
             clock.set(clock.get().plus_ms(*ms));
         }
-        self.check(key)?;
-        Ok(self.texts.borrow().get(key).map(|(text, _)| text.clone()))
+        let texts = self.texts.borrow();
+        let text = |key: &String| Ok(texts.get(self.check(key)?).map(|(text, _)| text.clone()));
+        keys.iter().map(text).collect()
     }
 
     async fn put(&self, key: &str, text: &str, ttl_seconds: Option<u64>) -> Result<(), BlobFault> {

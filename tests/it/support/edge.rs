@@ -26,6 +26,9 @@ impl Blobs for &MapBlobs {
     async fn get(&self, key: &str) -> Result<Option<String>, BlobFault> {
         MapBlobs::get(self, key).await
     }
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<String>>, BlobFault> {
+        MapBlobs::get_many(self, keys).await
+    }
     async fn put(&self, key: &str, text: &str, ttl: Option<u64>) -> Result<(), BlobFault> {
         MapBlobs::put(self, key, text, ttl).await
     }
