@@ -27,9 +27,12 @@ const LONG: i32 = -2;
 /// the referrer, the cookies and then, a line each, what `read` names; this says how long
 /// they are, and where in the URL the path begins. Answers how long the packed redirect is that lies there
 /// instead; else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
+// Numbers cross as they are; a struct of them would be an object.
+#[allow(clippy::too_many_arguments)]
 #[wasm_bindgen]
 pub fn click(
     now_ms: f64,
+    is_head: bool,
     path: usize,
     url: usize,
     user_agent: usize,
@@ -40,7 +43,7 @@ pub fn click(
     EDGE.with(|edge| {
         let isolate = &edge.isolate;
         let followed = edge.tray.read(url + user_agent + referer + cookie + rest, |packed| {
-            let (host, arrival) = read(packed, path, [url, user_agent, referer, cookie])?;
+            let (host, arrival) = read(packed, is_head, path, [url, user_agent, referer, cookie])?;
             let moment = moment(timestamp(now_ms));
             let settings = edge.settings.get()?;
             Some(http_click::from_memory(isolate, settings, &moment, host, &arrival))
@@ -70,7 +73,12 @@ pub fn long_redirect() -> String {
 
 /// Reads a packed click: its host and the rest. What may be long is told apart by its length, since
 /// to look for its end takes as long as half of all else.
-fn read(packed: &str, path: usize, lengths: [usize; 4]) -> Option<(&str, Arrival<'_>)> {
+fn read(
+    packed: &str,
+    is_head: bool,
+    path: usize,
+    lengths: [usize; 4],
+) -> Option<(&str, Arrival<'_>)> {
     let mut rest = packed;
     let mut take = |length: usize| {
         let (taken, behind) = rest.split_at_checked(length)?;
@@ -82,8 +90,9 @@ fn read(packed: &str, path: usize, lengths: [usize; 4]) -> Option<(&str, Arrival
     let (user_agent, referer, cookie) = (take(user_agent)?, take(referer)?, take(cookie)?);
     let mut lines = encoding::pieces(rest, b'\n');
     let mut next = || lines.next().unwrap_or_default();
-    let (method, purpose, fetch_dest, gpc, country) = (next(), next(), next(), next(), next());
-    let query = path.strip_prefix("/click?").unwrap_or_default();
+    let (purpose, fetch_dest, gpc, country) = (next(), next(), next(), next());
+    // It is `/click`, with or without a query.
+    let query = path.get("/click?".len()..).unwrap_or_default();
     let arrival = Arrival {
         // A fragment is never sent; one that arrives all the same is no part of the query.
         query: encoding::cut(query, b'#').map_or(query, |(before, _)| before),
@@ -93,8 +102,8 @@ fn read(packed: &str, path: usize, lengths: [usize; 4]) -> Option<(&str, Arrival
         hints: Hints { purpose, fetch_dest, gpc: request::is_gpc(gpc) },
         country: request::country(country),
         origin: lines.next().map(|ip| request::origin(ip, lines.next().unwrap_or_default())),
-        is_head: method == "HEAD",
+        is_head,
     };
-    let host = before_path.strip_prefix("https://").or_else(|| before_path.strip_prefix("http://"));
-    Some((host?, arrival))
+    let scheme = if before_path.as_bytes().get(4) == Some(&b':') { "http://" } else { "https://" };
+    Some((before_path.get(scheme.len()..)?, arrival))
 }

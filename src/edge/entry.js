@@ -97,11 +97,13 @@ function followed(method, url, path, { headers, cf }) {
   const userAgent = headers.get("user-agent") ?? "";
   const referer = headers.get("referer") ?? "";
   const cookie = headers.get("cookie") ?? "";
-  const visit = method + "\n" + packVisit(headers, cf);
+  const visit = packVisit(headers, cf);
+  const isHead = method === "HEAD";
   const now = Date.now();
   try {
-    const packed = follow(now, path, url, userAgent, referer, cookie, visit);
-    return packed === null ? follow(now, path, url, userAgent, referer, cookie, visit + packNetwork(headers, cf)) : packed;
+    const packed = follow(now, isHead, path, url, userAgent, referer, cookie, visit);
+    if (packed !== null) return packed;
+    return follow(now, isHead, path, url, userAgent, referer, cookie, visit + packNetwork(headers, cf));
   } catch (error) {
     // Not every trap runs the hook of a panic, and none leaves an instance that can be used. A fresh one is started.
     console.error(`WebAssembly stopped: ${error?.message ?? error}`);

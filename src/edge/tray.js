@@ -8,21 +8,23 @@ const { click, tray, longRedirect } = Framework.prototype;
 // What `click` answers where its result is no length.
 const LONG = -2;
 
-// Nearly every packed redirect is shorter.
-const USUAL_BYTES = 640;
+// Nearly every packed redirect is shorter than 1 KiB. Of what is decoded beyond its end garbage is made, so that there are views
+// in steps.
+const STEP_BYTES = 64;
+const STEPS = 16;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NO_VIEW = new Uint8Array(0);
 
 let view = NO_VIEW;
-let usual = NO_VIEW;
+let beginnings = [];
 
 // A view is empty once WebAssembly's memory has grown, which even making one may do.
 function renew() {
   for (let tries = 0; view.length === 0 && tries < 3; tries += 1) {
     view = tray() ?? NO_VIEW;
-    usual = view.subarray(0, USUAL_BYTES);
+    beginnings = Array.from({ length: STEPS + 1 }, (_, step) => view.subarray(0, step * STEP_BYTES));
   }
 }
 
@@ -30,13 +32,13 @@ function renew() {
  * Follows a click, whose path begins at a place of its URL. Gives the packed redirect; null if the visitor's network has to be
  * packed as well; undefined if the click has to be answered as everything else is.
  */
-export function follow(now, path, url, userAgent, referer, cookie, rest) {
+export function follow(now, isHead, path, url, userAgent, referer, cookie, rest) {
   renew();
   const packed = url + userAgent + referer + cookie + rest;
   const { read, written } = encoder.encodeInto(packed, view);
   // It fits, and it is ASCII: lengths of strings are lengths in bytes. Few clicks are not.
   if (read < packed.length || written > read) return undefined;
-  const length = click(now, path, url.length, userAgent.length, referer.length, cookie.length, rest.length);
+  const length = click(now, isHead, path, url.length, userAgent.length, referer.length, cookie.length, rest.length);
   if (length === 0) return null;
   if (length === LONG) return longRedirect();
   if (length < 0) {
@@ -48,6 +50,7 @@ export function follow(now, path, url, userAgent, referer, cookie, rest) {
   renew();
   // To decode a view that is there, and whatever lies behind the redirect, takes less than to make one for it. The redirect is
   // ASCII, so that its length in bytes is that of the string.
-  if (length <= USUAL_BYTES) return decoder.decode(usual).slice(0, length);
+  const step = Math.ceil(length / STEP_BYTES);
+  if (step <= STEPS) return decoder.decode(beginnings[step]).slice(0, length);
   return decoder.decode(view.subarray(0, length));
 }

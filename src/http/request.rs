@@ -117,14 +117,17 @@ impl<'a> Target<'a> {
 }
 
 /// Where a client is, if the platform knows.
+#[inline]
 pub fn country(text: &str) -> Option<Country> {
     // XX is its word for unknown.
     if text == "XX" { None } else { Country::parse(text) }
 }
 
 /// Whether `Sec-GPC` says that the visitor asks not to be tracked.
+#[inline]
 pub fn is_gpc(value: &str) -> bool {
-    value.trim_ascii() == "1"
+    // The platform has taken the spaces around it away.
+    value == "1"
 }
 
 /// From which network a client comes.

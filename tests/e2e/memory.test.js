@@ -109,6 +109,7 @@ test("a click that has no room there, or has letters beyond ASCII, is followed l
     [{ cookie: `other=${"c".repeat(6_000)}` }, ""],
     [{ "user-agent": "Mozilla/5.0 (é; Linux)" }, ""],
     [{}, `&note=${"n".repeat(9_000)}`],
+    [{ cookie: `other=${"c".repeat(9_000)}` }, `&note=${"n".repeat(9_000)}`],
     [{}, ""],
   ]) {
     const { status, headers: { location } } = await shop.send({ path: path + more, headers });
@@ -122,21 +123,27 @@ test("a click that has no room there, or has letters beyond ASCII, is followed l
 
 test("redirects of every length are the click's own, whatever lay on the tray", async () => {
   const { campaign, link } = await shop.campaign();
-  const page = await shop.create("landing-pages", { campaign_id: campaign.id, name: "S", url: "https://shop.example/s?s={sub1}" });
+  // Long enough that the longest have more than 1 KiB.
+  const p = "p".repeat(300);
+  const page = await shop.create("landing-pages", { campaign_id: campaign.id, name: "S", url: `https://shop.example/s?p=${p}&s={sub1}` });
   const path = `/click?campaign_id=${campaign.id}&ref_id=${link.id}&lp=${page.id}&sub1=`;
+  const { answered } = await worker.control("clicks");
   const ids = new Set();
   for (let length = 1; length <= 512; length += 1) {
-    // Letters of two bytes lie behind the redirect, so that one is cut wherever the usual length ends.
-    const headers = { "user-agent": `Mozilla/5.0 ${"x".repeat(length % 2)}${"é".repeat(400)}` };
-    const { headers: { location }, cookies } = await shop.send({ path: path + "s".repeat(length), headers });
+    // A click that is followed elsewhere leaves letters of two bytes on the tray, so that one is cut wherever a view ends.
+    const headers = { "user-agent": `Mozilla/5.0 ${"x".repeat(length % 2)}${"é".repeat(600)}` };
+    await shop.send({ path: path + "s", headers });
+    const { headers: { location }, cookies } = await shop.send({ path: path + "s".repeat(length) });
     const { s, click_id, ...rest } = Object.fromEntries(new URL(location).searchParams);
-    assert.deepEqual([s.length, rest], [length, {}]);
+    assert.deepEqual([s.length, rest], [length, { p }]);
     assert.deepEqual(cookies, ["click_id", `click_id_${campaign.id}`].map(
       (name) => `${name}=${click_id}; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax`,
     ));
     ids.add(click_id);
   }
   assert.equal(ids.size, 512);
+  const onTray = (await worker.control("clicks")).answered - answered;
+  assert.ok(onTray > 500, `all but those that had to load something came by the tray: ${onTray}`);
 });
 
 test("a click is the visitor's own when the memory grows while it is followed", async () => {

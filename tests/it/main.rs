@@ -30,6 +30,7 @@ mod caps;
 mod click;
 mod click_cap_model;
 mod click_caps;
+mod click_cold;
 mod click_nowhere;
 mod click_stores;
 mod click_visitors;
