@@ -23,10 +23,11 @@ const ELSEWHERE: i32 = -1;
 /// What it answers if the redirect does not fit onto the tray; [`long_redirect`] has it.
 const LONG: i32 = -2;
 
-/// Where a visitor's click leads, synchronously from memory. On the tray lie the URL, the user agent,
-/// the referrer, the cookies and then, a line each, what `read` names; this says how long
-/// they are, and where in the URL the path begins. Answers how long the packed redirect is that lies there
-/// instead; else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
+/// Where a visitor's click leads, synchronously from memory. On the tray lie, one behind the other,
+/// the URL, the user agent, the referrer, the cookies and the rest, which is a line for each thing that
+/// `read` takes from it; the last five numbers say how long they are in bytes, `path` where in the URL
+/// the path begins, which is `/click`. Answers how long the packed redirect is that lies there instead;
+/// else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
 // Numbers cross as they are; a struct of them would be an object.
 #[allow(clippy::too_many_arguments)]
 #[wasm_bindgen]
@@ -104,6 +105,7 @@ fn read(
         origin: lines.next().map(|ip| request::origin(ip, lines.next().unwrap_or_default())),
         is_head,
     };
-    let scheme = if before_path.as_bytes().get(4) == Some(&b':') { "http://" } else { "https://" };
-    Some((before_path.get(scheme.len()..)?, arrival))
+    // In the memory of a fresh instance, of which `tray.js` has no view yet, stand zeros instead.
+    let host = before_path.strip_prefix("https://").or_else(|| before_path.strip_prefix("http://"));
+    Some((host?, arrival))
 }
