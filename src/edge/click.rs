@@ -72,8 +72,8 @@ pub fn long_redirect() -> String {
     EDGE.with(|edge| edge.tray.take_long())
 }
 
-/// Reads a packed click: its host and the rest. What may be long is told apart by its length, since
-/// to look for its end takes as long as half of all else.
+/// Reads a packed click: its host and the rest. What may be long is told apart by its length, so that
+/// nobody looks for its end.
 fn read(
     packed: &str,
     is_head: bool,

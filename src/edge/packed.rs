@@ -1,6 +1,6 @@
 //! The packed forms in which `entry.js` hands requests over and takes responses back: one crossing
-//! in, one out. Those of most clicks are in [`super::click`] and [`super::tray`]. A header's value cannot contain a line
-//! feed, so lines separate them.
+//! in, one out. Those of most clicks are in [`super::click`] and [`super::tray`]. A header's value
+//! cannot contain a line feed, so lines separate them.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use js_sys::{Uint8Array, WebAssembly};
 use wasm_bindgen::JsCast as _;
 
-/// A click is a few hundred bytes, with twenty cookies of ours two thousand, and JavaScript wants
-/// three times as many. What is longer goes the way of everything else.
+/// A click is a few hundred bytes, with twenty cookies of ours two thousand. What is longer goes the
+/// way of everything else.
 const BYTES: usize = 16 * 1024;
 
 /// The place, and what was too long for it.
