@@ -27,7 +27,7 @@ const LONG: i32 = -2;
 /// the URL, the user agent, the referrer, the cookies and the rest, which is a line for each thing that
 /// `read` takes from it; the last five numbers say how long they are in bytes, `path` where in the URL
 /// the path begins, which is `/click`. Answers how long the packed redirect is that lies there instead;
-/// else [`LACKS_NETWORK`], [`ELSEWHERE`] or [`LONG`].
+/// else `LACKS_NETWORK`, `ELSEWHERE` or `LONG`.
 // Numbers cross as they are; a struct of them would be an object.
 #[allow(clippy::too_many_arguments)]
 #[wasm_bindgen]
